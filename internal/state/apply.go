@@ -1,0 +1,338 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+
+	"furl/internal/arn"
+	"furl/internal/policy"
+	"furl/internal/store"
+)
+
+// change builds the next Snapshot from the last one and the records of one or
+// more commits. Child records of a function are folded into a copy of its
+// entry, and its routes are rebuilt once at the end, whatever changed.
+type change struct {
+	sealer *sealer
+	next   Snapshot
+
+	functions *edit[*FunctionEntry]
+	routes    *edit[*Route]
+	users     *edit[*UserEntry]
+	roles     *edit[*RoleEntry]
+	keys      *edit[*KeyEntry]
+
+	// touched are the functions whose entries are this change's own copies.
+	touched map[string]*FunctionEntry
+}
+
+func newChange(prev *Snapshot, s *sealer) *change {
+	return &change{
+		sealer:    s,
+		next:      *prev,
+		functions: newEdit(prev.seed, prev.functions),
+		routes:    newEdit(prev.seed, prev.routes),
+		users:     newEdit(prev.seed, prev.users),
+		roles:     newEdit(prev.seed, prev.roles),
+		keys:      newEdit(prev.seed, prev.keys),
+		touched:   map[string]*FunctionEntry{},
+	}
+}
+
+// apply folds in one record. A record that cannot be understood changes
+// nothing and is an error that names its key.
+func (c *change) apply(rec store.Rec) error {
+	if err := c.applyKind(rec); err != nil {
+		return fmt.Errorf("state: record %q: %w", rec.Key, err)
+	}
+	return nil
+}
+
+func (c *change) applyKind(rec store.Rec) error {
+	kind, rest, _ := strings.Cut(rec.Key, "/")
+	switch kind {
+	case "fn":
+		return c.applyFunction(rec, strings.Split(rest, "/"))
+	case "iam":
+		return c.applyEntity(rec, strings.Split(rest, "/"))
+	case "ak":
+		return c.applyAccessKey(rec, rest)
+	case "url":
+		return nil // only makes url-ids unique; routes come from the functions
+	case "cfg":
+		if rec.Key == serverKey {
+			return c.applyServer(rec)
+		}
+	}
+	return fmt.Errorf("a key of a kind that this version of furl does not know")
+}
+
+func (c *change) applyFunction(rec store.Rec, token []string) error {
+	if len(token) != 3 && len(token) != 5 {
+		return fmt.Errorf("a function's key with %d tokens", len(token))
+	}
+	key := "fn/" + strings.Join(token[:3], "/")
+	if len(token) == 3 {
+		return c.applyFunctionRecord(rec, key)
+	}
+	switch token[3] {
+	case "po":
+		return c.applyPolicy(rec, key)
+	case "ur":
+		return c.applyURL(rec, key)
+	}
+	return fmt.Errorf("a child %q that this version of furl does not know", token[3])
+}
+
+func (c *change) applyFunctionRecord(rec store.Rec, key string) error {
+	if rec.Val == nil {
+		if old, had := c.functions.get(key); had {
+			c.dropRoutes(old)
+		}
+		c.functions.del(key)
+		delete(c.touched, key)
+		return nil
+	}
+	f, err := decode[Function](rec)
+	if err != nil {
+		return err
+	}
+	e := c.touch(key)
+	e.Function, e.Latest = f, newTarget(f, &f.Latest)
+	return nil
+}
+
+func (c *change) applyPolicy(rec store.Rec, key string) error {
+	if rec.Val == nil {
+		if e := c.existing(key); e != nil {
+			delete(e.Policies, c.qualifier(rec.Key))
+		}
+		return nil
+	}
+	p, err := decode[FunctionPolicy](rec)
+	if err != nil {
+		return err
+	}
+	compiled, err := policy.Parse([]byte(p.Document), policy.Resource)
+	if err != nil {
+		return fmt.Errorf("compile: %w", err)
+	}
+	c.touch(key).Policies[p.Qualifier] = &PolicyEntry{Record: p, Source: policy.Source{
+		Name:   "policy of " + arn.Function(p.Region, p.Account, p.Function, p.Qualifier),
+		Policy: compiled.BindPrincipals(p.PrincipalIDs),
+	}}
+	return nil
+}
+
+func (c *change) applyURL(rec store.Rec, key string) error {
+	if rec.Val == nil {
+		e := c.existing(key)
+		if e == nil {
+			return nil
+		}
+		q := c.qualifier(rec.Key)
+		if u := e.URLs[q]; u != nil {
+			c.routes.del(u.ID)
+			delete(e.URLs, q)
+		}
+		return nil
+	}
+	u, err := decode[URLConfig](rec)
+	if err != nil {
+		return err
+	}
+	e := c.touch(key)
+	if old := e.URLs[u.Qualifier]; old != nil && old.ID != u.ID {
+		c.routes.del(old.ID)
+	}
+	e.URLs[u.Qualifier] = u
+	return nil
+}
+
+// qualifier is the inverse of qualifierToken for the last token of a key.
+func (c *change) qualifier(key string) string {
+	_, token, _ := cutLast(key, "/")
+	if token == unqualified {
+		return ""
+	}
+	return token // aliases are made of characters that need no escape
+}
+
+// existing returns the change's own copy of a function's entry, nil if there
+// is no such function: its children are then gone with it.
+func (c *change) existing(key string) *FunctionEntry {
+	if _, had := c.functions.get(key); !had {
+		return nil
+	}
+	return c.touch(key)
+}
+
+func (c *change) touch(key string) *FunctionEntry {
+	if e, ok := c.touched[key]; ok {
+		return e
+	}
+	e := &FunctionEntry{Policies: map[string]*PolicyEntry{}, URLs: map[string]*URLConfig{}}
+	if old, had := c.functions.get(key); had {
+		e.Function, e.Latest = old.Function, old.Latest
+		e.Policies, e.URLs = maps.Clone(old.Policies), maps.Clone(old.URLs)
+	}
+	c.touched[key] = e
+	c.functions.set(key, e)
+	return e
+}
+
+func (c *change) dropRoutes(e *FunctionEntry) {
+	for _, u := range e.URLs {
+		c.routes.del(u.ID)
+	}
+}
+
+func (c *change) applyEntity(rec store.Rec, token []string) error {
+	if len(token) != 3 {
+		return fmt.Errorf("an IAM key with %d tokens", len(token))
+	}
+	switch token[1] {
+	case "user":
+		return c.applyUser(rec)
+	case "role":
+		return c.applyRole(rec)
+	}
+	return fmt.Errorf("an IAM entity %q that this version of furl does not know", token[1])
+}
+
+func (c *change) applyUser(rec store.Rec) error {
+	if rec.Val == nil {
+		c.users.del(rec.Key)
+		return nil
+	}
+	u, err := decode[User](rec)
+	if err != nil {
+		return err
+	}
+	sources, err := compileInline("user "+u.Name, u.Policies)
+	if err != nil {
+		return err
+	}
+	c.users.set(rec.Key, &UserEntry{User: u, ARN: arn.User(u.Account, u.Path, u.Name), Policies: sources})
+	return nil
+}
+
+func (c *change) applyRole(rec store.Rec) error {
+	if rec.Val == nil {
+		c.roles.del(rec.Key)
+		return nil
+	}
+	r, err := decode[Role](rec)
+	if err != nil {
+		return err
+	}
+	trust, err := policy.Parse([]byte(r.Trust), policy.Trust)
+	if err != nil {
+		return fmt.Errorf("compile the trust policy: %w", err)
+	}
+	sources, err := compileInline("role "+r.Name, r.Policies)
+	if err != nil {
+		return err
+	}
+	c.roles.set(rec.Key, &RoleEntry{
+		Role: r,
+		ARN:  arn.Role(r.Account, r.Path, r.Name),
+		Trust: policy.Source{
+			Name:   "trust policy of role " + r.Name,
+			Policy: trust.BindPrincipals(r.PrincipalIDs),
+		},
+		Policies: sources,
+	})
+	return nil
+}
+
+func (c *change) applyAccessKey(rec store.Rec, id string) error {
+	if rec.Val == nil {
+		c.keys.del(id)
+		return nil
+	}
+	k, err := decode[AccessKey](rec)
+	if err != nil {
+		return err
+	}
+	secret, err := c.sealer.open(k)
+	if err != nil {
+		return err
+	}
+	c.keys.set(k.ID, &KeyEntry{Key: k, Secret: secret})
+	return nil
+}
+
+func (c *change) applyServer(rec store.Rec) error {
+	if rec.Val == nil {
+		c.next.server = nil
+		return nil
+	}
+	s, err := decode[Server](rec)
+	if err != nil {
+		return err
+	}
+	c.next.server = s
+	return nil
+}
+
+// snapshot finishes the change.
+func (c *change) snapshot(rev store.Rev) *Snapshot {
+	for key, e := range c.touched {
+		if e.Function == nil { // a child without its function: the guards forbid it
+			c.functions.del(key)
+			continue
+		}
+		c.buildRoutes(e)
+	}
+	c.next.rev = rev
+	c.next.functions, c.next.routes = c.functions.ix, c.routes.ix
+	c.next.users, c.next.roles, c.next.keys = c.users.ix, c.roles.ix, c.keys.ix
+	return &c.next
+}
+
+func (c *change) buildRoutes(e *FunctionEntry) {
+	for q, u := range e.URLs {
+		r := &Route{
+			URL:    u,
+			Target: e.Latest,
+			ARN:    arn.Function(u.Region, u.Account, u.Function, q),
+		}
+		if p := e.Policies[q]; p != nil {
+			r.Policy = &p.Source
+		}
+		c.routes.set(u.ID, r)
+	}
+}
+
+func compileInline(owner string, documents map[string]string) ([]policy.Source, error) {
+	sources := make([]policy.Source, 0, len(documents))
+	for name, doc := range documents {
+		p, err := policy.Parse([]byte(doc), policy.Identity)
+		if err != nil {
+			return nil, fmt.Errorf("compile policy %q: %w", name, err)
+		}
+		sources = append(sources, policy.Source{Name: "inline policy " + name + " of " + owner, Policy: p})
+	}
+	sortSources(sources)
+	return sources, nil
+}
+
+func decode[T any](rec store.Rec) (*T, error) {
+	var head struct {
+		V int `json:"v"`
+	}
+	if err := json.Unmarshal(rec.Val, &head); err != nil {
+		return nil, fmt.Errorf("decode: %w", err)
+	}
+	if head.V > schema {
+		return nil, fmt.Errorf("written by a newer furl (schema %d, this one knows %d)", head.V, schema)
+	}
+	v := new(T)
+	if err := json.Unmarshal(rec.Val, v); err != nil {
+		return nil, fmt.Errorf("decode: %w", err)
+	}
+	return v, nil
+}

@@ -1,0 +1,148 @@
+package state
+
+import (
+	"context"
+	"errors"
+
+	"furl/internal/store"
+)
+
+// ID returns the name under which the function is stored.
+func (f *Function) ID() FunctionID { return FunctionID{f.Account, f.Region, f.Name} }
+
+// CreateFunction stores a new function. ErrExists if there is one of that name.
+func (s *State) CreateFunction(ctx context.Context, f *Function) error {
+	f.V = schema
+	return create(ctx, s, f.ID().key(), f)
+}
+
+// UpdateFunction lets change edit a function and stores it; change may run
+// several times. ErrNotFound if there is none.
+func (s *State) UpdateFunction(ctx context.Context, id FunctionID, change func(*Function) error) (*Function, error) {
+	return update(ctx, s, id.key(), change)
+}
+
+// DeleteFunction removes a function with everything that belongs to it: its
+// URLs, its policies. ErrNotFound if there is none.
+func (s *State) DeleteFunction(ctx context.Context, id FunctionID) error {
+	return retry(ctx, func() error {
+		_, rev, err := read[Function](ctx, s, id.key())
+		if err != nil {
+			return err
+		}
+		do := []store.Op{del(id.key()), {Key: id.key() + "/", Prefix: true}}
+		// Creating a URL writes the function's record too, so a URL made after
+		// this listing changes rev and the commit below conflicts.
+		urls, err := s.store.List(ctx, id.key()+"/ur/", "", maxURLs)
+		if err != nil {
+			return err
+		}
+		for _, rec := range urls {
+			u, err := decode[URLConfig](rec)
+			if err != nil {
+				return err
+			}
+			do = append(do, del(urlIDKey(u.ID)))
+		}
+		return s.commit(ctx, store.Txn{If: []store.Cond{{Key: id.key(), Rev: rev}}, Do: do})
+	})
+}
+
+// maxURLs bounds the URLs of one function: one for each alias and one without.
+const maxURLs = 10_000
+
+// CreateURL stores a new function URL. ErrNotFound if the function is gone,
+// ErrExists if that qualifier has a URL or the url-id is taken.
+func (s *State) CreateURL(ctx context.Context, u *URLConfig) error {
+	u.V = schema
+	id := FunctionID{u.Account, u.Region, u.Function}
+	return retry(ctx, func() error {
+		f, rev, err := read[Function](ctx, s, id.key())
+		if err != nil {
+			return err
+		}
+		touched, err := put(id.key(), f)
+		if err != nil {
+			return err
+		}
+		config, err := put(id.urlKey(u.Qualifier), u)
+		if err != nil {
+			return err
+		}
+		owner, err := put(urlIDKey(u.ID), id.urlKey(u.Qualifier))
+		if err != nil {
+			return err
+		}
+		err = s.commit(ctx, store.Txn{
+			If: []store.Cond{
+				{Key: id.key(), Rev: rev},
+				{Key: config.Key, Rev: store.Absent},
+				{Key: owner.Key, Rev: store.Absent},
+			},
+			Do: []store.Op{touched, config, owner},
+		})
+		var conflict *store.ConflictError
+		if errors.As(err, &conflict) && conflict.Key != id.key() {
+			return ErrExists
+		}
+		return err
+	})
+}
+
+// UpdateURL lets change edit a URL's configuration. ErrNotFound if there is none.
+func (s *State) UpdateURL(ctx context.Context, id FunctionID, qualifier string, change func(*URLConfig) error) (*URLConfig, error) {
+	return update(ctx, s, id.urlKey(qualifier), change)
+}
+
+// DeleteURL removes a URL; its address never answers again. ErrNotFound if
+// there is none.
+func (s *State) DeleteURL(ctx context.Context, id FunctionID, qualifier string) error {
+	return retry(ctx, func() error {
+		u, rev, err := read[URLConfig](ctx, s, id.urlKey(qualifier))
+		if err != nil {
+			return err
+		}
+		return s.commit(ctx, store.Txn{
+			If: []store.Cond{{Key: id.urlKey(qualifier), Rev: rev}},
+			Do: []store.Op{del(id.urlKey(qualifier)), del(urlIDKey(u.ID))},
+		})
+	})
+}
+
+// UpdatePolicy lets change edit the resource policy of a function and
+// qualifier. It is given nil where there is none and returns nil to remove it.
+// ErrNotFound if the function is gone.
+func (s *State) UpdatePolicy(ctx context.Context, id FunctionID, qualifier string, change func(*FunctionPolicy) (*FunctionPolicy, error)) error {
+	key := id.policyKey(qualifier)
+	return retry(ctx, func() error {
+		old, rev, err := read[FunctionPolicy](ctx, s, key)
+		if errors.Is(err, ErrNotFound) {
+			old, rev = nil, store.Absent
+		} else if err != nil {
+			return err
+		}
+		next, err := change(old)
+		if err != nil {
+			return err
+		}
+		if next == nil && old == nil {
+			return nil
+		}
+		op := del(key)
+		if next != nil {
+			next.V, next.Account, next.Region, next.Function, next.Qualifier = schema, id.Account, id.Region, id.Name, qualifier
+			if op, err = put(key, next); err != nil {
+				return err
+			}
+		}
+		err = s.commit(ctx, store.Txn{
+			If: []store.Cond{{Key: id.key(), Rev: store.Exists}, {Key: key, Rev: rev}},
+			Do: []store.Op{op},
+		})
+		var conflict *store.ConflictError
+		if errors.As(err, &conflict) && conflict.Key == id.key() {
+			return ErrNotFound
+		}
+		return err
+	})
+}
