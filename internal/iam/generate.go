@@ -1,0 +1,3 @@
+package iam
+
+//go:generate go run furl/internal/awsapi/gen -service iam

@@ -1,0 +1,3 @@
+package lambda
+
+//go:generate go run furl/internal/awsapi/gen -service lambda
