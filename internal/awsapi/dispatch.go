@@ -31,6 +31,10 @@ func (x *exchange) dispatch() (*request, error) {
 	if err != nil {
 		return nil, malformedQuery(err)
 	}
+	if target := x.r.Header.Get("X-Amz-Target"); target != "" && x.service == nil {
+		x.protocol, x.codec = RESTJSON, restJSON{}
+		return nil, unknownTarget()
+	}
 	rq := &request{method: x.r.Method, path: path, query: query, header: x.r.Header}
 	if x.protocol == Query {
 		return rq, x.action(rq)

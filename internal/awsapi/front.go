@@ -119,6 +119,13 @@ func unknownRoute(method, path string) *Error {
 	return &Error{Code: "UnknownOperationException", Status: 404, Message: fmt.Sprintf("No operation is at %s %s", method, path)}
 }
 
+// unknownTarget refuses an operation of the JSON-1.1 protocol, which no service here speaks: 400,
+// UnknownOperationException, named in the body as that protocol does.
+func unknownTarget() *Error {
+	const code = "UnknownOperationException"
+	return &Error{Code: code, Status: 400, Members: map[string]string{"__type": code}}
+}
+
 // faultNamespace is the XML namespace of the Query protocol's errors before a service is known.
 const faultNamespace = "http://webservices.amazon.com/AWSFault/2005-15-09"
 
