@@ -105,16 +105,24 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	if err := refuseForeign(dir, o.Names); err != nil {
 		return nil, err
 	}
+	_, err = os.Lstat(filepath.Join(dir, lockName))
+	hadLock := err == nil
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	s, err := open(ctx, dir, o)
-	if err != nil {
-		return nil, errors.Join(err, lock.Close())
+	if err == nil {
+		s.lock = lock
+		return s, nil
 	}
-	s.lock = lock
-	return s, nil
+	// A directory that is refused stays as it was: a LOCK of ours would even
+	// mark somebody else's directory as furl's.
+	var refused *store.RefusedError
+	if errors.As(err, &refused) && !hadLock {
+		err = errors.Join(err, os.Remove(lock.Name()))
+	}
+	return nil, errors.Join(err, lock.Close())
 }
 
 // open does the work of Open in a directory that is locked.
