@@ -169,7 +169,7 @@ func TestAnswersOfIAMGolden(t *testing.T) {
 		out    any
 		body   string
 	}{
-		{"CreateUser&UserName=a", &iam.CreateUserResponse{User: &iam.User{Path: "/", UserName: "a", UserId: "AIDA", Arn: "arn:aws:iam::1:user/a", CreateDate: created}},
+		{"CreateUser&UserName=a", &iam.CreateUserResponse{User: &iam.User{Path: new("/"), UserName: new("a"), UserId: "AIDA", Arn: "arn:aws:iam::1:user/a", CreateDate: created}},
 			`<CreateUserResult><User><Path>/</Path><UserName>a</UserName><UserId>AIDA</UserId><Arn>arn:aws:iam::1:user/a</Arn><CreateDate>2026-11-23T13:42:10Z</CreateDate></User></CreateUserResult>`},
 		{"ListUsers", &iam.ListUsersResponse{IsTruncated: new(false)}, `<ListUsersResult><Users/><IsTruncated>false</IsTruncated></ListUsersResult>`},
 		{"ListUserPolicies&UserName=a", &iam.ListUserPoliciesResponse{PolicyNames: []string{"p", "q&r"}, IsTruncated: new(true), Marker: new("m")},

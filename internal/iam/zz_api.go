@@ -461,8 +461,8 @@ type UpdateAccessKeyRequest struct {
 
 // User is a structure of the API.
 type User struct {
-	Path                string    `aws:"required"`
-	UserName            string    `aws:"required"`
+	Path                *string
+	UserName            *string
 	UserId              string    `aws:"required"`
 	Arn                 string    `aws:"required"`
 	CreateDate          time.Time `aws:"required"`
@@ -531,7 +531,7 @@ func constraints() map[string]awsapi.Constraint {
 		"maxItemsType":               {Min: new(1.0), Max: new(1000.0)},
 		"pathPrefixType":             {Min: new(1.0), Max: new(512.0), Pattern: `\u002F[\u0021-\u007F]*`, Refusal: "The specified value for {name} is invalid. It must begin with the / character and contain only alphanumeric characters and/or / characters."},
 		"pathType":                   {Min: new(1.0), Max: new(512.0), Pattern: `(\u002F)|(\u002F[\u0021-\u007E]+\u002F)`, Refusal: "The specified value for {name} is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters."},
-		"policyDocumentType":         {Min: new(1.0), Max: new(131072.0), Pattern: `[\u0009\u000A\u000D\u0020-\u00FF]+`},
+		"policyDocumentType":         {Min: new(1.0), Max: new(131072.0), Pattern: `[\u0009\u000A\u000D\u0020-\u00FF]+`, Refusal: "The specified value for {name} is invalid. It must contain only printable ASCII characters."},
 		"policyNameType":             {Min: new(1.0), Max: new(128.0), Pattern: `[\w+=,.@-]+`, Refusal: "The specified value for {name} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-"},
 		"roleDescriptionType":        {Max: new(1000.0), Pattern: `[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*`},
 		"roleMaxSessionDurationType": {Min: new(3600.0), Max: new(43200.0)},

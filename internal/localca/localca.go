@@ -195,10 +195,22 @@ func (a *Authority) save(der []byte) error {
 	return writeFile(a.CertFile(), certPEM, 0o644)
 }
 
-// writeFile replaces a file in one step.
+// writeFile replaces a file in one step, durably: half an authority would be
+// refused at the next start.
 func writeFile(path string, data []byte, mode os.FileMode) error {
 	tmp := path + ".new"
-	if err := os.WriteFile(tmp, data, mode); err != nil {
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
 		return err
 	}
 	return os.Rename(tmp, path)

@@ -4,7 +4,6 @@
 package sniff
 
 import (
-	"errors"
 	"net"
 	"sync"
 	"time"
@@ -31,8 +30,8 @@ type Listener struct {
 	wg      sync.WaitGroup
 }
 
-// New splits the connections of inner. A client that has not sent a byte
-// within timeout is cut off.
+// New splits the connections of inner, whose errors end both halves. A client
+// that has not sent a byte within timeout is cut off.
 func New(inner net.Listener, timeout time.Duration) *Listener {
 	l := &Listener{
 		inner:   inner,
@@ -69,9 +68,6 @@ func (l *Listener) accept() {
 	for {
 		conn, err := l.inner.Accept()
 		if err != nil {
-			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
-				continue
-			}
 			l.plain.failed <- err
 			l.tls.failed <- err
 			return
@@ -158,4 +154,13 @@ func (c *replayed) Read(p []byte) (int, error) {
 	c.pending = false
 	p[0] = c.first
 	return 1, nil
+}
+
+// CloseWrite ends the sending side alone, where the connection can do that: a
+// server that refuses a request half read needs it for its answer to arrive.
+func (c *replayed) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
 }

@@ -106,3 +106,50 @@ func TestCloseEndsBothHalves(t *testing.T) {
 		t.Error("the port still answers")
 	}
 }
+
+// A server that answers before it has read everything closes its side first,
+// so that the answer is not lost to a reset.
+func TestCloseWrite(t *testing.T) {
+	l := listen(t, time.Minute)
+	client := dial(t, l, "GET")
+	conn, err := l.Plain().Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok {
+		t.Fatal("the connection cannot close its sending side alone")
+	}
+	if _, err := io.WriteString(conn, "refused"); err != nil {
+		t.Fatal(err)
+	}
+	if err := half.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(client); err != nil || string(got) != "refused" {
+		t.Errorf("the client read %q, %v", got, err)
+	}
+	if _, err := io.WriteString(client, "more"); err != nil {
+		t.Errorf("the client cannot send any more: %v", err)
+	}
+}
+
+// What ends the inner listener ends both halves, with its error.
+func TestInnerErrorEndsBothHalves(t *testing.T) {
+	broken := errors.New("broken")
+	l := sniff.New(failing{broken}, time.Minute)
+	t.Cleanup(func() { l.Close() })
+	for _, half := range []net.Listener{l.Plain(), l.TLS(), l.Plain()} {
+		if _, err := half.Accept(); !errors.Is(err, broken) {
+			t.Errorf("Accept: %v, want the inner listener's error", err)
+		}
+	}
+}
+
+// failing is a listener that accepts nothing.
+type failing struct{ err error }
+
+func (f failing) Accept() (net.Conn, error) { return nil, f.err }
+func (failing) Close() error                { return nil }
+func (failing) Addr() net.Addr              { return &net.TCPAddr{} }

@@ -113,6 +113,7 @@ func TestRefusals(t *testing.T) {
 		{"members that collide", `"Ratio": {"shape": "Ratio"}`, `"Color": {"shape": "Ratio"}`, []string{"PutThing"}, "two members are called Color"},
 		{"stale operation", `"DropThing": {`, `"DropThings": {`, []string{"Rest"}, "the model has no operation DropThing"},
 		{"stale shape", `"Mode": {"type"`, `"Modes": {"type"`, []string{"Rest"}, "the model has no shape Mode"},
+		{"stale optional member", `"required": ["Key"]`, `"required": []`, []string{"Rest"}, "shape Part does not require Key"},
 		{"stale error", free, free + `, "TooBig": {"type": "structure"}`, []string{"Rest"}, "the model has the error TooBig"},
 	}
 	for _, test := range tests {

@@ -48,6 +48,8 @@ type shapeFix struct {
 	Refusal string
 	// Members are further members, in order.
 	Members []member
+	// Optional are members that the model requires and that may be absent.
+	Optional []string
 }
 
 // errorFix describes an error shape.
@@ -117,6 +119,13 @@ func (o *overlay) apply(m *model) error {
 			s.Max = fix.Max
 		}
 		s.Members = append(s.Members, fix.Members...)
+		for _, member := range fix.Optional {
+			i := slices.Index(s.Required, member)
+			if i < 0 {
+				return fmt.Errorf("overlay: shape %s does not require %s", name, member)
+			}
+			s.Required = slices.Delete(s.Required, i, i+1)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Errors)) {
 		if m.Shapes[name] != nil {

@@ -1,0 +1,146 @@
+package furl
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Config is everything that is decided before a server starts. What may change
+// while it runs lives in its state instead. The zero value of every member but
+// DataDir has a default.
+type Config struct {
+	// DataDir holds the state, the code, the logs, the keys and the local
+	// certificate authority. It is made if it does not exist.
+	DataDir string
+	// Listen are the addresses to serve on, host:port. The default is
+	// 127.0.0.1:4566, with TLS 127.0.0.1:443 as well. Port 0 picks a free port.
+	Listen []string
+	// Domain follows the region in a function URL's host. Default: localhost.
+	Domain string
+	// Region is the AWS region that the server plays. Default: the one the data
+	// directory belongs to, us-east-1 for a new one.
+	Region string
+	// Account is the 12-digit account id. Default: the one the data directory
+	// belongs to, 000000000000 for a new one.
+	Account string
+	// URLAuth is classic (lambda:InvokeFunctionUrl opens a URL) or dual
+	// (lambda:InvokeFunction is needed too, as on AWS since October 2025).
+	// Default: classic.
+	URLAuth string
+	// TLS makes the function URLs https. Both schemes are answered either way.
+	TLS bool
+	// Runtimes maps runtime identifiers to interpreters, where the ones found
+	// on the machine are not wanted: python3.12 → /opt/python/bin/python3.
+	Runtimes map[string]string
+	// RootAccessKeyID and RootSecretAccessKey replace the root key in the data
+	// directory; they are not stored.
+	RootAccessKeyID     string
+	RootSecretAccessKey string
+	// MaxEnvironments bounds the execution environments of this node.
+	// Default: 64.
+	MaxEnvironments int
+	// DrainTimeout is how long requests may take to finish at a stop.
+	// Default: 30 s.
+	DrainTimeout time.Duration
+	// Supervisor is the command line of a program whose main begins with
+	// Supervise, usually SelfSupervisor(). It starts the functions' processes
+	// and ends them all when the server is gone, however it went. Without one,
+	// processes that functions leave behind may outlive a server that was killed.
+	Supervisor []string
+	// Version is the program's own, for server.json and the logs.
+	Version string
+	// Logger gets the operator's log. Default: discards it.
+	Logger *slog.Logger
+	// Access gets a record for every function URL call and every API call.
+	// Default: Logger.
+	Access *slog.Logger
+}
+
+// Values of Config.URLAuth.
+const (
+	URLAuthClassic = "classic"
+	URLAuthDual    = "dual"
+)
+
+const (
+	defaultListen    = "127.0.0.1:4566"
+	defaultListenTLS = "127.0.0.1:443"
+	defaultAccount   = "000000000000"
+	defaultRegion    = "us-east-1"
+)
+
+// withDefaults fills in what was left empty.
+func (c Config) withDefaults() Config {
+	if len(c.Listen) == 0 {
+		c.Listen = []string{defaultListen}
+		if c.TLS {
+			c.Listen = append(c.Listen, defaultListenTLS)
+		}
+	}
+	c.Domain = orDefault(strings.ToLower(strings.TrimSuffix(c.Domain, ".")), "localhost")
+	c.URLAuth = orDefault(c.URLAuth, URLAuthClassic)
+	if c.MaxEnvironments == 0 {
+		c.MaxEnvironments = 64
+	}
+	if c.DrainTimeout == 0 {
+		c.DrainTimeout = 30 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Access == nil {
+		c.Access = c.Logger
+	}
+	return c
+}
+
+func orDefault(s, d string) string {
+	if s == "" {
+		return d
+	}
+	return s
+}
+
+// Validate reports every setting that cannot be meant.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.DataDir == "" {
+		bad("the data directory is not set")
+	}
+	for _, addr := range c.Listen {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			bad("listen address %q: want host:port, for example %s", addr, defaultListen)
+		}
+	}
+	if c.Account != "" && !regexp.MustCompile(`^\d{12}$`).MatchString(c.Account) {
+		bad("account %q: want 12 digits", c.Account)
+	}
+	if c.Region != "" && !regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`).MatchString(c.Region) {
+		bad("region %q: want an AWS region, for example us-east-1", c.Region)
+	}
+	if c.Domain != "" && !regexp.MustCompile(`^(?i)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$`).MatchString(c.Domain) {
+		bad("domain %q: want a DNS name without a port", c.Domain)
+	}
+	if c.URLAuth != "" && c.URLAuth != URLAuthClassic && c.URLAuth != URLAuthDual {
+		bad("url-auth %q: want %s or %s", c.URLAuth, URLAuthClassic, URLAuthDual)
+	}
+	if (c.RootAccessKeyID == "") != (c.RootSecretAccessKey == "") {
+		bad("a root access key needs both an id and a secret")
+	}
+	if c.MaxEnvironments < 0 {
+		bad("max-environments %d: want a positive number", c.MaxEnvironments)
+	}
+	for id, path := range c.Runtimes {
+		if !filepath.IsAbs(path) {
+			bad("runtime %s=%s: want an absolute path", id, path)
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,154 @@
+package furl
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"furl/internal/admin"
+	"furl/internal/authz"
+	"furl/internal/awsapi"
+	"furl/internal/iam"
+	"furl/internal/lambda"
+	"furl/internal/sigv4"
+	"furl/internal/sts"
+)
+
+// controlServices are the services that the control plane offers.
+type controlServices struct {
+	lambda *lambda.Service
+	iam    *iam.Service
+	sts    *sts.Service
+	admin  *admin.Service
+}
+
+// accessor is what every service says of its requests: the IAM actions and
+// resources that they need.
+type accessor interface {
+	Access(ctx context.Context, in any) ([]authz.Access, error)
+}
+
+// control authenticates, authorizes and records API calls.
+type control struct {
+	node     *Node
+	judge    *authz.Authorizer
+	services map[string]accessor // by awsapi's service name
+}
+
+func (n *Node) newControl(judge *authz.Authorizer, s controlServices) (http.Handler, error) {
+	c := &control{node: n, judge: judge, services: map[string]accessor{
+		"lambda": s.lambda, "iam": s.iam, "sts": s.sts, "furl": s.admin,
+	}}
+	return awsapi.NewServer(awsapi.Hooks{
+		Authenticate: c.authenticate,
+		Authorize:    c.authorize,
+		Done:         c.record,
+		RequestID:    uuid.NewString,
+	}, lambda.Operations(s.lambda), iam.Operations(s.iam), sts.Operations(s.sts), admin.Operations(s.admin))
+}
+
+// scope says which signatures a service accepts. IAM and STS are global: their
+// clients sign for us-east-1 or for the region they are configured with.
+func (c *control) scope(service string) sigv4.Scope {
+	switch service {
+	case "iam", "sts":
+		return sigv4.Scope{Service: service, Skew: 15 * time.Minute}
+	default:
+		return sigv4.Scope{Service: service, Regions: []string{c.node.config.Region}, Skew: 5 * time.Minute}
+	}
+}
+
+func (c *control) authenticate(r *http.Request, service string, body []byte) (context.Context, error) {
+	claim, err := c.judge.Claim(c.node.state.Snapshot(), r, c.scope(service))
+	if err != nil {
+		return nil, signatureError(err)
+	}
+	caller, err := claim.Prove(r, sha256.Sum256(body))
+	if err != nil {
+		return nil, signatureError(err)
+	}
+	return authz.WithCaller(r.Context(), caller, authz.NewEnv(r, time.Now())), nil
+}
+
+// signatureError words a refused signature in the code that each protocol has
+// for it.
+func signatureError(err error) error {
+	var e *sigv4.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Reason {
+	case sigv4.MissingToken:
+		return awsapi.MissingAuthenticationToken()
+	case sigv4.MalformedURL, sigv4.MalformedQuery, sigv4.Incomplete:
+		return awsapi.IncompleteSignature("%s", e.Message)
+	case sigv4.InvalidToken:
+		return awsapi.InvalidClientTokenID("%s", e.Message)
+	case sigv4.ExpiredToken:
+		return awsapi.ExpiredToken("%s", e.Message)
+	default: // expired, not yet current, bad scope, mismatch
+		return awsapi.SignatureDoesNotMatch("%s", e.Message)
+	}
+}
+
+func (c *control) authorize(ctx context.Context, op *awsapi.Operation, in any) error {
+	accesses, err := c.services[op.Service].Access(ctx, in)
+	if err != nil {
+		return err
+	}
+	caller, env := authz.FromContext(ctx), authz.EnvFromContext(ctx)
+	for _, acc := range accesses {
+		if d := c.judge.Allow(caller, env, acc); !d.Allowed {
+			return awsapi.AccessDenied("%s", authz.Denied(caller, acc, d))
+		}
+	}
+	return nil
+}
+
+// record writes the audit record of an API call.
+func (c *control) record(ctx context.Context, op *awsapi.Operation, r *http.Request, _ any, status int, err error, d time.Duration) {
+	attrs := []slog.Attr{
+		slog.String("request_id", awsapi.RequestID(ctx)),
+		slog.Int("status", status),
+		slog.Duration("duration", d),
+		slog.String("remote", r.RemoteAddr),
+	}
+	if op != nil {
+		attrs = append(attrs, slog.String("operation", op.Service+":"+op.Name))
+	} else {
+		attrs = append(attrs, slog.String("method", r.Method), slog.String("path", r.URL.Path))
+	}
+	if caller := authz.FromContext(ctx); caller.Principal.ARN != "" {
+		attrs = append(attrs, slog.String("principal", caller.Principal.ARN), slog.String("access_key", caller.AccessKeyID))
+	}
+	level := slog.LevelInfo
+	var known *awsapi.Error
+	var panicked *awsapi.PanicError
+	switch {
+	case err == nil:
+	case errors.As(err, &known):
+		attrs = append(attrs, slog.String("err", recordable(known)))
+	default:
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("err", err.Error()))
+		if errors.As(err, &panicked) {
+			attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
+		}
+	}
+	c.node.config.Access.LogAttrs(ctx, level, "api", attrs...)
+}
+
+// recordable is an error as a record may hold it: one about a signature that
+// cannot be read may repeat what was sent, which may be a secret.
+func recordable(err *awsapi.Error) string {
+	if strings.HasPrefix(err.Code, "IncompleteSignature") {
+		return err.Code
+	}
+	return err.Error()
+}

@@ -1,0 +1,176 @@
+package furl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Bounds on clients that take long to send a body or to take an answer: a
+// grace, and beyond it the slowest rate that counts as progress.
+const (
+	transferGrace = 30 * time.Second
+	transferRate  = 64 << 10 // bytes per second
+)
+
+// transferTime is how long a client may take for so many bytes.
+func transferTime(n int64) time.Duration {
+	return transferGrace + time.Duration(n)*time.Second/transferRate
+}
+
+// Waits after an Accept that failed for want of something that comes back.
+const (
+	shortestPause = 5 * time.Millisecond
+	longestPause  = time.Second
+)
+
+// fullEvery is how often it is said that no more connections are accepted.
+const fullEvery = time.Minute
+
+// guard is a listener that clients cannot wear out: it bounds the connections
+// that are open at a time, gets over a shortage of file descriptors, and cuts
+// off clients that do not take what they are sent.
+type guard struct {
+	net.Listener
+	logger *slog.Logger
+	// slots holds one entry for every open connection, of all listeners.
+	slots chan struct{}
+
+	closing chan struct{}
+	once    sync.Once
+
+	// saidFull is the accepting goroutine's.
+	saidFull time.Time
+}
+
+func newGuard(l net.Listener, slots chan struct{}, logger *slog.Logger) *guard {
+	return &guard{Listener: l, logger: logger, slots: slots, closing: make(chan struct{})}
+}
+
+// maxConnections is half of what the process may open: the other half is for
+// functions, which need descriptors to start.
+func maxConnections() int {
+	const most = 32 << 10
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 512
+	}
+	return int(min(limit.Cur/2, most))
+}
+
+// Accept waits for a connection, and before that for another one's end where
+// too many are open.
+func (g *guard) Accept() (net.Conn, error) {
+	if err := g.acquire(); err != nil {
+		return nil, err
+	}
+	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+		conn, err := g.Listener.Accept()
+		if err == nil {
+			return &guarded{Conn: conn, slots: g.slots}, nil
+		}
+		if !passing(err) {
+			<-g.slots
+			return nil, err
+		}
+		g.logger.Warn("no connection can be accepted for now", "err", err)
+		select {
+		case <-time.After(pause):
+		case <-g.closing:
+			<-g.slots
+			return nil, net.ErrClosed
+		}
+	}
+}
+
+// acquire takes a slot, as soon as there is one.
+func (g *guard) acquire() error {
+	select {
+	case g.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	if now := time.Now(); now.Sub(g.saidFull) > fullEvery {
+		g.saidFull = now
+		g.logger.Warn("as many connections are open as may be; more have to wait", "connections", cap(g.slots))
+	}
+	select {
+	case g.slots <- struct{}{}:
+		return nil
+	case <-g.closing:
+		return net.ErrClosed
+	}
+}
+
+// Close ends the listener; connections stay open.
+func (g *guard) Close() error {
+	g.once.Do(func() { close(g.closing) })
+	return g.Listener.Close()
+}
+
+// passing reports whether Accept may succeed later: a connection that was lost
+// before it was accepted, or a shortage.
+func passing(err error) bool {
+	for _, one := range []error{
+		syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
+	} {
+		if errors.Is(err, one) {
+			return true
+		}
+	}
+	return false
+}
+
+// guarded is one connection.
+type guarded struct {
+	net.Conn
+	slots  chan struct{}
+	closed atomic.Bool
+}
+
+// Write gives the client a time to take p.
+func (c *guarded) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(transferTime(int64(len(p))))); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// Close frees the connection's slot.
+func (c *guarded) Close() error {
+	if c.closed.CompareAndSwap(false, true) {
+		<-c.slots
+	}
+	return c.Conn.Close()
+}
+
+// CloseWrite ends the sending side alone.
+func (c *guarded) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// listen binds an address.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err == nil {
+		return l, nil
+	}
+	hint := ""
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		hint = "; another program serves on it: stop that one or choose another address with --listen"
+	case errors.Is(err, syscall.EACCES):
+		hint = "; ports below 1024 need a privilege: run as root, or grant it with setcap cap_net_bind_service=+ep, or choose another port with --listen"
+	}
+	return nil, fmt.Errorf("furl: listen on %s: %w%s", addr, err, hint)
+}

@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// parseSettingsFile reads a file with settings. A key that is not known is an
+// error.
+func parseSettingsFile(data []byte) (given, error) {
+	var doc map[string]any
+	if _, err := toml.Decode(string(data), &doc); err != nil {
+		return nil, err
+	}
+	var known []string
+	for _, s := range allSettings() {
+		if !s.secret && !s.client && s.name != "config" {
+			known = append(known, s.name)
+		}
+	}
+	g := given{}
+	for _, key := range slices.Sorted(maps.Keys(doc)) {
+		if !slices.Contains(known, key) {
+			return nil, withHint(fmt.Errorf("unknown key %q", key), didYouMean(key, known, "")...)
+		}
+		values, err := fileValues(doc[key])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+		g[key] = values
+	}
+	return g, nil
+}
+
+// fileValues gives a TOML value the form that flags have: a list of texts, of
+// a table the list of KEY=VALUE.
+func fileValues(v any) ([]string, error) {
+	switch v := v.(type) {
+	case string:
+		return []string{v}, nil
+	case bool:
+		return []string{strconv.FormatBool(v)}, nil
+	case int64:
+		return []string{strconv.FormatInt(v, 10)}, nil
+	case []any:
+		list := make([]string, 0, len(v))
+		for _, item := range v {
+			text, ok := item.(string)
+			if !ok {
+				return nil, fmt.Errorf("want a list of texts, have a %T in it", item)
+			}
+			list = append(list, text)
+		}
+		return list, nil
+	case map[string]any:
+		list := make([]string, 0, len(v))
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			text, ok := v[key].(string)
+			if !ok {
+				return nil, fmt.Errorf("%s: want a text, have a %T", key, v[key])
+			}
+			list = append(list, key+"="+text)
+		}
+		return list, nil
+	}
+	return nil, fmt.Errorf("want a text, a number, true or false, a list or a table, have a %T", v)
+}
+
+// writeSettings prints settings as a file that has the same effect, each with
+// where it came from.
+func writeSettings(w io.Writer, s *settings) error {
+	for _, one := range allSettings() {
+		if one.show == nil {
+			continue
+		}
+		source := s.sources[one.name]
+		switch {
+		case source == "" && one.name != "data-dir":
+			fmt.Fprintf(w, "# %s: %s\n", one.name, one.standard)
+			continue
+		case source == "":
+			source = "default"
+		}
+		var line strings.Builder
+		if err := toml.NewEncoder(&line).Encode(map[string]any{one.name: inline(one.show(s))}); err != nil {
+			return fmt.Errorf("print the setting %s: %w", one.name, err)
+		}
+		fmt.Fprintf(w, "%s  # %s\n", strings.TrimRight(line.String(), "\n"), strings.ReplaceAll(source, "\n", " "))
+	}
+	return nil
+}
+
+// inline gives a table the form of a list, so that every setting is one line.
+func inline(v any) any {
+	table, ok := v.(map[string]string)
+	if !ok {
+		return v
+	}
+	list := make([]string, 0, len(table))
+	for _, key := range slices.Sorted(maps.Keys(table)) {
+		list = append(list, key+"="+table[key])
+	}
+	return list
+}

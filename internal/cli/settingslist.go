@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"furl"
+)
+
+// setting is one thing that can be set by a flag, a FURL_ variable or in a
+// file, under one name.
+type setting struct {
+	name string
+	// flag is the flag's name where it is another: of settings with several
+	// values, because a flag gives one at a time.
+	flag string
+	// arg stands for the value in help texts; empty for a switch.
+	arg   string
+	usage string
+	// standard is the default in words.
+	standard string
+	many     bool
+	// secret settings are taken from the environment only.
+	secret bool
+	// client settings mean nothing to a server.
+	client bool
+	set    func(s *settings, values []string) error
+	show   func(s *settings) any
+}
+
+func (s *setting) flagName() string {
+	if s.flag != "" {
+		return s.flag
+	}
+	return s.name
+}
+
+// variable is the setting's name in the environment.
+func (s *setting) variable() string {
+	return "FURL_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+}
+
+func settingOf(name string) *setting {
+	for _, s := range allSettings() {
+		if s.name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// serverSettings are the names of the settings that furl serve has flags for.
+func serverSettings() []string {
+	var names []string
+	for _, s := range allSettings() {
+		if !s.secret && !s.client {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+// allSettings lists every setting in the order of help texts.
+func allSettings() []*setting {
+	return []*setting{
+		{name: "data-dir", arg: "DIR", usage: "directory that holds everything the server keeps", standard: "below the user's state directory",
+			set: text(func(s *settings) *string { return &s.DataDir }), show: func(s *settings) any { return s.DataDir }},
+		{name: "config", arg: "FILE", usage: "file with settings, in TOML", standard: "config.toml in the data directory",
+			set: func(*settings, []string) error { return nil }},
+		{name: "endpoint", arg: "URL", usage: "address of the server", client: true,
+			set: func(*settings, []string) error { return nil }},
+		{name: "listen", arg: "ADDRESS", usage: "addresses to serve on, separated by commas; port 0 picks a free one", standard: "127.0.0.1:4566, with --tls 127.0.0.1:443 too", many: true,
+			set: setListen, show: func(s *settings) any { return s.Listen }},
+		{name: "domain", arg: "NAME", usage: "what follows the region in a function URL's host", standard: "localhost",
+			set: text(func(s *settings) *string { return &s.Domain }), show: func(s *settings) any { return s.Domain }},
+		{name: "region", arg: "REGION", usage: "AWS region to play", standard: "us-east-1",
+			set: text(func(s *settings) *string { return &s.Region }), show: func(s *settings) any { return s.Region }},
+		{name: "account", arg: "ID", usage: "AWS account to play, 12 digits", standard: "the data directory's, 000000000000 for a new one",
+			set: text(func(s *settings) *string { return &s.Account }), show: func(s *settings) any { return s.Account }},
+		{name: "url-auth", arg: "MODE", usage: "permissions that a function URL asks for: classic (lambda:InvokeFunctionUrl) or dual (lambda:InvokeFunction as well, as AWS since October 2025)", standard: "classic",
+			set: text(func(s *settings) *string { return &s.URLAuth }), show: func(s *settings) any { return s.URLAuth }},
+		{name: "tls", usage: "make function URLs https; both schemes are answered either way", standard: "false",
+			set: setTLS, show: func(s *settings) any { return s.TLS }},
+		{name: "runtimes", flag: "runtime", arg: "RUNTIME=PATH", usage: "interpreter of a runtime, for example python3.12=/opt/python/bin/python3; may be repeated", standard: "found on this machine", many: true,
+			set: setRuntimes, show: func(s *settings) any { return s.Runtimes }},
+		{name: "max-environments", arg: "N", usage: "most execution environments at a time", standard: "64",
+			set: setMaxEnvironments, show: func(s *settings) any { return s.MaxEnvironments }},
+		{name: "drain-timeout", arg: "TIME", usage: "how long requests may take to finish when the server stops, for example 10s", standard: "30s",
+			set: setDrainTimeout, show: func(s *settings) any { return s.DrainTimeout.String() }},
+		{name: "log-format", arg: "FORMAT", usage: "form of the log on stderr: text or json", standard: "text on a terminal, else json",
+			set: setLogFormat, show: func(s *settings) any { return s.LogFormat }},
+		{name: "root-access-key-id", secret: true,
+			set: text(func(s *settings) *string { return &s.RootAccessKeyID })},
+		{name: "root-secret-access-key", secret: true,
+			set: text(func(s *settings) *string { return &s.RootSecretAccessKey })},
+	}
+}
+
+// text sets a member to the one value that is given.
+func text(member func(*settings) *string) func(*settings, []string) error {
+	return func(s *settings, values []string) error {
+		v, err := single(values)
+		*member(s) = v
+		return err
+	}
+}
+
+func single(values []string) (string, error) {
+	if len(values) != 1 {
+		return "", fmt.Errorf("want one value, have %d", len(values))
+	}
+	return values[0], nil
+}
+
+// several splits values at commas and drops empty ones.
+func several(values []string) []string {
+	var out []string
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				out = append(out, part)
+			}
+		}
+	}
+	return out
+}
+
+func setListen(s *settings, values []string) error {
+	s.Listen = several(values)
+	return nil
+}
+
+func setTLS(s *settings, values []string) error {
+	v, err := single(values)
+	if err != nil {
+		return err
+	}
+	if s.TLS, err = strconv.ParseBool(v); err != nil {
+		return fmt.Errorf("%q: want true or false", v)
+	}
+	return nil
+}
+
+func setRuntimes(s *settings, values []string) error {
+	s.Runtimes = map[string]string{}
+	for _, pair := range several(values) {
+		name, path, ok := strings.Cut(pair, "=")
+		if !ok || name == "" || path == "" {
+			return fmt.Errorf("%q: want RUNTIME=PATH, for example python3.12=/usr/bin/python3.12", pair)
+		}
+		path, err := filepath.Abs(path)
+		if err != nil {
+			return err
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return fmt.Errorf("runtime %s: %w", name, err)
+		}
+		if info.IsDir() || info.Mode()&0o111 == 0 {
+			return fmt.Errorf("runtime %s: %s is not a program", name, path)
+		}
+		s.Runtimes[name] = path
+	}
+	return nil
+}
+
+func setMaxEnvironments(s *settings, values []string) error {
+	v, err := single(values)
+	if err != nil {
+		return err
+	}
+	if s.MaxEnvironments, err = strconv.Atoi(v); err != nil || s.MaxEnvironments < 1 {
+		return fmt.Errorf("%q: want a number from 1 on", v)
+	}
+	return nil
+}
+
+func setDrainTimeout(s *settings, values []string) error {
+	v, err := single(values)
+	if err != nil {
+		return err
+	}
+	if s.DrainTimeout, err = time.ParseDuration(v); err != nil || s.DrainTimeout <= 0 {
+		return fmt.Errorf("%q: want a time, for example 10s", v)
+	}
+	return nil
+}
+
+func setLogFormat(s *settings, values []string) error {
+	v, err := single(values)
+	if err != nil {
+		return err
+	}
+	if v != logText && v != logJSON {
+		return fmt.Errorf("log-format %q: want %s or %s", v, logText, logJSON)
+	}
+	s.LogFormat = v
+	return nil
+}
+
+// urlAuthModes are the values of the setting url-auth.
+func urlAuthModes() []string { return []string{furl.URLAuthClassic, furl.URLAuthDual} }

@@ -1,0 +1,6 @@
+//go:build !darwin
+
+package cli
+
+// defaultStateDir is where programs keep their state, below the home directory.
+const defaultStateDir = ".local/state"

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"furl"
+)
+
+func newUpCommand(a *app) *cobra.Command {
+	auth := authTypes()[0]
+	cmd := &cobra.Command{
+		Use:   "up DIR|FILE",
+		Short: "Serve a function at a URL of its own, in one step",
+		Long: `Create or update a function from a directory, a file, or a deployment package (.zip), give
+it a URL and open it to everyone, and print the URL. Doing it again updates the function at
+the same URL.
+
+Where no server runs, one is started in this process with the settings of furl serve (from
+FURL_ variables and the settings file), and up stays until Ctrl-C.
+
+Handler and runtime are guessed: lambda_function.lambda_handler, handler.handler and the
+like with this machine's Python, or a custom runtime where an executable is called
+bootstrap.`,
+		Example: `  furl up examples/hello
+  furl up hello.py --name greeter --watch
+  furl up examples/hello --auth-type AWS_IAM      for signed calls only
+  curl "$(furl up examples/hello)?name=John"      with a server running`,
+		Args: oneArg("a directory or file"),
+	}
+	target := addTargetFlags(cmd)
+	flags := addDeployFlags(cmd)
+	cmd.Flags().StringVar(&auth, "auth-type", auth, "`AUTH` type of the URL: NONE (open to everyone) or AWS_IAM (signed)")
+	completeFlag(cmd, "auth-type", authTypes()...)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		auth, err := authType("auth-type", auth)
+		if err != nil {
+			return err
+		}
+		s, err := flags.spec(args[0], auth)
+		if err != nil {
+			return err
+		}
+		return a.up(cmd.Context(), target, flags, s)
+	}
+	return cmd
+}
+
+// up deploys to the running server, or to one that it starts and stays with.
+func (a *app) up(ctx context.Context, target given, flags *deployFlags, s *spec) error {
+	c, err := a.connect(target)
+	if errors.Is(err, furl.ErrNoServer) {
+		return a.upHere(ctx, target, flags, s)
+	}
+	if err != nil {
+		return err
+	}
+	d := a.newDeployer(c)
+	if err := a.deployOnce(ctx, d, s, flags.json); err != nil {
+		return err
+	}
+	if flags.watch {
+		return a.watch(ctx, d, s)
+	}
+	return nil
+}
+
+// upHere starts a server in this process, deploys to it, and serves until ctx
+// ends.
+func (a *app) upHere(ctx context.Context, target given, flags *deployFlags, s *spec) (err error) {
+	settings, err := a.loadSettings(target)
+	if err != nil {
+		return err
+	}
+	node, closeNode, err := a.openNode(ctx, settings, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeNode()) }()
+
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		defer stop() // a server that fails ends the deployment too
+		ended <- node.Run(serving)
+	}()
+	err = a.deployHere(serving, node, settings, flags, s)
+	stop()
+	if runErr := <-ended; runErr != nil {
+		return runErr
+	}
+	if ctx.Err() != nil {
+		return nil // it was told to stop
+	}
+	return err
+}
+
+// deployHere deploys to the node and stays until ctx ends.
+func (a *app) deployHere(ctx context.Context, node *furl.Node, settings *settings, flags *deployFlags, s *spec) error {
+	key, _ := node.RootKey()
+	c, err := a.newClientsAs(node.Info(), rootCredentials(key))
+	if err != nil {
+		return err
+	}
+	a.progress("furl serves on %s from %s until Ctrl-C", node.Info().Endpoint, settings.DataDir)
+	d := a.newDeployer(c)
+	if err := a.deployOnce(ctx, d, s, flags.json); err != nil {
+		return err
+	}
+	if flags.watch {
+		return a.watch(ctx, d, s)
+	}
+	<-ctx.Done()
+	return nil
+}

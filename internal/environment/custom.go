@@ -1,0 +1,55 @@
+package environment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"furl/internal/sandbox"
+)
+
+// assignCustom starts the function's own bootstrap, which speaks the Runtime
+// API to a listener of this environment.
+func (e *environment) assignCustom(ctx context.Context, blank sandbox.Blank, code string) error {
+	bootstrap := filepath.Join(code, "bootstrap")
+	if info, err := os.Stat(bootstrap); err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+		blank.Discard()
+		return invalidEntrypoint("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
+	}
+	ln, err := blank.Listen(ctx)
+	if err != nil {
+		blank.Discard()
+		return fmt.Errorf("environment: %w", err)
+	}
+	box, err := blank.Assign(ctx, sandbox.Assignment{Code: code, Launch: func(l sandbox.Layout) sandbox.Launch {
+		env := e.variables(ctx, l)
+		env["AWS_LAMBDA_RUNTIME_API"] = ln.Addr().String()
+		return sandbox.Launch{Path: filepath.Join(l.Code, "bootstrap"), Env: environ(env)}
+	}})
+	if err != nil {
+		ln.Close()
+		if refused, ok := errors.AsType[*os.PathError](err); ok && strings.HasSuffix(refused.Path, "bootstrap") {
+			return invalidEntrypoint("fork/exec /var/task/bootstrap: " + refused.Err.Error())
+		}
+		return fmt.Errorf("environment: %w", err)
+	}
+	if err := e.occupy(box); err != nil {
+		ln.Close()
+		return err
+	}
+	api := newRuntimeAPI(box.Exited())
+	api.serve(ln, &e.pool.wg)
+	e.talk = api
+	return nil
+}
+
+// entrypointError is a bootstrap that cannot be started. AWS's text begins with
+// the id of the request that is told about it.
+type entrypointError struct{ reason string }
+
+func invalidEntrypoint(reason string) error { return &entrypointError{reason} }
+
+func (e *entrypointError) Error() string { return e.reason }

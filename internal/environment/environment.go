@@ -1,0 +1,301 @@
+package environment
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"furl/internal/sandbox"
+	"furl/internal/state"
+)
+
+const (
+	// initWait is AWS's limit for the Init phase.
+	initWait = 10 * time.Second
+	// blankWait bounds the start of an interpreter.
+	blankWait = 20 * time.Second
+	// exitWait is how long a runtime that closed its channel may take to end.
+	exitWait = 500 * time.Millisecond
+	// sampleEvery is the shortest time between two looks at memory use.
+	sampleEvery = 100 * time.Millisecond
+)
+
+// environment is one execution environment. Apart from the fields that belong
+// to the pool it is used by one goroutine at a time.
+type environment struct {
+	pool   *Pool
+	target *state.Target
+	stream string
+	out    *output
+	born   time.Time
+
+	talk protocol
+
+	// fresh is set until the first invocation has begun; initTime is then how
+	// long the Init phase took, and broken how it failed.
+	fresh    bool
+	initTime time.Duration
+	broken   error
+
+	memory  int64 // peak in bytes, as last seen
+	sampled time.Time
+
+	// The pool's, under its mutex. replaced is set when the stock was told to
+	// replace the interpreter that this environment took from it.
+	group     *group
+	idleSince time.Time
+	replaced  bool
+
+	mu     sync.Mutex
+	box    sandbox.Env
+	killed bool
+}
+
+func (p *Pool) newEnvironment(t *state.Target) *environment {
+	now := time.Now()
+	e := &environment{pool: p, target: t, born: now, fresh: true, stream: newStream(t.Version.Number, now)}
+	var format func([]byte, *Event) []byte
+	if p.opts.Format != nil {
+		format = func(dst []byte, ev *Event) []byte { return p.opts.Format(dst, t, ev) }
+	}
+	e.out = newOutput(p.opts.MaxOutput, func(events []Event) { p.opts.Output(t, e.stream, events) }, format)
+	return e
+}
+
+// newStream names an environment's log stream as AWS does.
+func newStream(version string, now time.Time) string {
+	var id [16]byte
+	rand.Read(id[:])
+	return now.UTC().Format("2006/01/02") + "/[" + version + "]" + hex.EncodeToString(id[:])
+}
+
+// open is the Init phase. A failure that is the function's own is kept in
+// broken: as on AWS, the first invocation tries again and reports it.
+func (e *environment) open(ctx context.Context) error {
+	begin := time.Now()
+	e.out.record(Event{Kind: InitStart, Time: begin})
+	err := e.boot(ctx, begin.Add(initWait))
+	e.initTime = time.Since(begin)
+	if err == nil {
+		return nil
+	}
+	f := e.explain(err, "")
+	if f == nil {
+		return err
+	}
+	e.broken = err
+	e.lastWords(err)
+	now := time.Now()
+	e.out.drain(now)
+	e.shut()
+	e.out.record(Event{Kind: InitReport, Time: now, Figures: Figures{
+		Duration: e.initTime, Status: f.status(), ErrorType: f.errorType,
+	}})
+	return nil
+}
+
+// boot starts the runtime with the function's code and waits for its init.
+func (e *environment) boot(ctx context.Context, deadline time.Time) error {
+	p, v := e.pool, e.target.Version
+	code, err := p.opts.CodeDir(ctx, v)
+	if err != nil {
+		return fmt.Errorf("environment: code of %s: %w", e.target.Key, err)
+	}
+	bounded, cancel := context.WithTimeout(ctx, blankWait)
+	defer cancel()
+	blank, err := p.stock.take(bounded, v.Runtime)
+	if err != nil {
+		return err
+	}
+	if err := limit(blank, v); err != nil {
+		blank.Discard()
+		return err
+	}
+	if isCustom(v.Runtime) {
+		err = e.assignCustom(ctx, blank, code)
+	} else {
+		err = e.assignManaged(ctx, blank, code)
+	}
+	if err != nil {
+		return err
+	}
+	box := e.sandbox()
+	if err := e.out.attach(box.Output(), &p.wg); err != nil {
+		return err
+	}
+	if err := e.talk.init(deadline); err != nil {
+		return err
+	}
+	return slow(box, v)
+}
+
+func (e *environment) sandbox() sandbox.Env {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.box
+}
+
+// occupy makes box the environment's sandbox, unless it was killed meanwhile.
+func (e *environment) occupy(box sandbox.Env) error {
+	e.mu.Lock()
+	killed := e.killed
+	if !killed {
+		e.box = box
+	}
+	e.mu.Unlock()
+	if killed {
+		box.Retire(0)
+		return ErrClosed
+	}
+	return nil
+}
+
+// kill ends what the environment does now and keeps it from doing more. Unlike
+// the other methods it may be called at any time.
+func (e *environment) kill() {
+	e.mu.Lock()
+	e.killed = true
+	box := e.box
+	e.mu.Unlock()
+	if box != nil {
+		box.Retire(0)
+	}
+}
+
+func (e *environment) assignManaged(ctx context.Context, blank sandbox.Blank, code string) error {
+	box, err := blank.Assign(ctx, sandbox.Assignment{Code: code})
+	if err != nil {
+		return fmt.Errorf("environment: %w", err)
+	}
+	if err := e.occupy(box); err != nil {
+		return err
+	}
+	l := box.Layout()
+	e.talk = &framed{channel: box.Channel(), settings: settings{
+		Handler: e.target.Version.Handler, Code: l.Code, Limit: maxPayload,
+		Environment: e.variables(ctx, l),
+	}}
+	return nil
+}
+
+// variables are the function's environment variables, credentials included.
+func (e *environment) variables(ctx context.Context, l sandbox.Layout) map[string]string {
+	env := variables(e.target, e.pool.opts.Region, l, e.stream)
+	if c := e.pool.opts.Credentials; c != nil {
+		for name, value := range c(ctx, e.target) {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// explain makes the function's failure out of an error of boot or of the
+// protocol, or nil when the error is not the function's doing.
+func (e *environment) explain(err error, requestID string) *failure {
+	var f *failure
+	var missing *InterpreterError
+	var entry *entrypointError
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.As(err, &missing):
+		return platformFailure("Runtime.InvalidRuntime", "RequestId: "+requestID+" Error: "+missing.Error())
+	case errors.As(err, &entry):
+		return platformFailure("Runtime.InvalidEntrypoint", "RequestId: "+requestID+" Error: "+entry.reason)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return timeoutFailure(requestID, time.Duration(e.target.Version.Timeout)*time.Second)
+	case errors.Is(err, errGone):
+		f := exitFailure(requestID, e.exitText())
+		if o, ok := e.sandbox().(sandbox.OutOfMemory); ok && o.OutOfMemory() {
+			return platformFailure("Runtime.OutOfMemory", "RequestId: "+requestID+" Error: Runtime exited with error: signal: killed")
+		}
+		return f
+	case errors.Is(err, sandbox.ErrProtocol):
+		return platformFailure("Sandbox.Failure", "RequestId: "+requestID+" Error: Runtime sent data that is not an answer")
+	}
+	return nil
+}
+
+// lastWords gives a runtime that reported why it cannot serve the time to say
+// so in its log, too, and to leave.
+func (e *environment) lastWords(err error) {
+	var f *failure
+	box := e.sandbox()
+	if box == nil || !errors.As(err, &f) {
+		return
+	}
+	t := time.NewTimer(exitWait)
+	defer t.Stop()
+	select {
+	case <-box.Exited():
+	case <-t.C:
+	}
+}
+
+// exitText says how the runtime ended, or nothing when it gave no reason.
+func (e *environment) exitText() string {
+	box := e.sandbox()
+	t := time.NewTimer(exitWait)
+	defer t.Stop()
+	select {
+	case <-box.Exited():
+	case <-t.C:
+		return ""
+	}
+	if exit := box.Exit(); exit.Code != 0 || exit.Signal != 0 {
+		return exit.String()
+	}
+	return ""
+}
+
+// peak is the environment's peak memory in MB. It looks again when its last
+// look is some time ago, so that it costs little under load.
+func (e *environment) peak(now time.Time, told int64) int {
+	switch {
+	case told > 0:
+		e.memory = max(e.memory, told)
+	case now.Sub(e.sampled) >= sampleEvery:
+		if box := e.sandbox(); box != nil {
+			s, err := box.Stats()
+			if err == nil { // else it has just ended
+				e.memory = max(e.memory, s.MaxRSS)
+			}
+		}
+		e.sampled = now
+	}
+	return int((e.memory + 1<<20 - 1) >> 20)
+}
+
+// gone reports whether the runtime has ended.
+func (e *environment) gone() bool {
+	box := e.sandbox()
+	if box == nil {
+		return true
+	}
+	select {
+	case <-box.Exited():
+		return true
+	default:
+		return false
+	}
+}
+
+// shut ends the runtime and all it started. The environment can boot again.
+func (e *environment) shut() {
+	if e.talk != nil {
+		e.talk.close()
+	}
+	e.talk = nil
+	e.mu.Lock()
+	box := e.box
+	e.box = nil
+	e.mu.Unlock()
+	if box != nil {
+		box.Retire(0)
+	}
+}

@@ -1,0 +1,45 @@
+package environment
+
+import (
+	"fmt"
+
+	"furl/internal/sandbox"
+	"furl/internal/state"
+)
+
+const (
+	// maxProcesses is AWS's limit for processes and threads.
+	maxProcesses = 1024
+	// memoryPerCore is the memory size in MB with which a function gets one core.
+	memoryPerCore = 1769
+)
+
+// limit sets what a function may use, where the driver can.
+func limit(blank sandbox.Blank, v *state.Version) error {
+	l, ok := blank.(sandbox.Limiter)
+	if !ok {
+		return nil
+	}
+	err := l.Limit(sandbox.Limits{
+		Memory:    int64(v.MemorySize) << 20,
+		Temp:      int64(v.EphemeralStorage) << 20,
+		Processes: maxProcesses,
+	})
+	if err != nil {
+		return fmt.Errorf("environment: limits: %w", err)
+	}
+	return nil
+}
+
+// slow sets a function's share of the cores. As on AWS, the Init phase before
+// has all of them.
+func slow(box sandbox.Env, v *state.Version) error {
+	l, ok := box.(sandbox.Limiter)
+	if !ok {
+		return nil
+	}
+	if err := l.Limit(sandbox.Limits{CPU: float64(v.MemorySize) / memoryPerCore}); err != nil {
+		return fmt.Errorf("environment: limits: %w", err)
+	}
+	return nil
+}

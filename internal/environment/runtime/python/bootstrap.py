@@ -1,0 +1,546 @@
+"""The managed Python runtime: one process, one function, one event at a time.
+
+The process starts before any function is known to it, imports what most
+functions need, and waits. The first frame makes it the execution environment of
+one function; each further frame is an event. What a function observes here is
+what it observes on AWS Lambda.
+
+Frames are described in package sandbox. They come from descriptor 3 and go to
+descriptor 4; a socket at 3 serves both ways. A question's id is repeated in its
+answer. Works on Python 3.8 and later, with the standard library only.
+"""
+
+import datetime
+import gc
+import importlib
+import json
+import logging
+import os
+import re
+import signal
+import stat
+import struct
+import sys
+import time
+import traceback
+
+QUESTIONS = 3
+ANSWERS = 3 if stat.S_ISSOCK(os.fstat(QUESTIONS).st_mode) else 4
+HEADER = struct.Struct("<IB3x16sQ")
+CHUNK = 65536
+
+# Kinds of frames.
+HELLO, INIT, INVOKE, DONE, FAILED, TOO_LARGE = range(6)
+
+# Starts an event of several lines among the lines of the output: this mark,
+# the length in four bytes, the text.
+EVENT_MARK = b"\x00furl\x01"
+MAX_EVENT = 256 << 10
+
+NO_BREAK_SPACE = "\u00a0"
+
+
+class Fault(Exception):
+    """An error that the runtime itself finds, with AWS's type and text."""
+
+    def __init__(self, kind, message, trace=()):
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.trace = list(trace)
+
+
+# --- Frames -------------------------------------------------------------------
+
+
+def leave():
+    """End with everything this process started: the server is gone."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
+
+
+def receive_rest(data):
+    """Complete a frame of which data was read."""
+    while True:
+        if len(data) >= HEADER.size:
+            missing = HEADER.size + HEADER.unpack_from(data)[0] - len(data)
+            if missing <= 0:
+                return data
+            buffer = bytearray(data)
+            while missing > 0:
+                more = os.read(QUESTIONS, min(missing, 1 << 20))
+                if not more:
+                    leave()
+                buffer += more
+                missing -= len(more)
+            return bytes(buffer)
+        more = os.read(QUESTIONS, CHUNK)
+        if not more:
+            leave()
+        data += more
+
+
+def send(kind, ident, aux, body):
+    data = HEADER.pack(len(body), kind, ident, aux) + body
+    sent = os.write(ANSWERS, data)
+    if sent < len(data):
+        view = memoryview(data)
+        while sent < len(data):
+            sent += os.write(ANSWERS, view[sent:])
+
+
+def peak_memory():
+    """Peak resident memory in KB where the server cannot see it, else zero."""
+    if sys.platform == "linux":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+
+# --- Output -------------------------------------------------------------------
+
+
+def flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass  # closed or replaced by the function
+
+
+def write_event(text):
+    """Write text as one log event, whatever lines it has."""
+    text = text.encode("utf-8", "replace")
+    flush()
+    for start in range(0, len(text) or 1, MAX_EVENT):
+        part = text[start : start + MAX_EVENT]
+        data = EVENT_MARK + len(part).to_bytes(4, "little") + part
+        while data:
+            data = data[os.write(1, data) :]
+
+
+class Invocation:
+    """What the log lines of the invocation under way carry."""
+
+    request_id = ""
+
+
+class InvocationFilter(logging.Filter):
+    def filter(self, record):
+        record.aws_request_id = Invocation.request_id
+        return True
+
+
+class EventHandler(logging.Handler):
+    def emit(self, record):
+        try:
+            text = self.format(record)
+        except Exception:
+            self.handleError(record)
+            return
+        write_event(text[:-1] if text.endswith("\n") else text)
+
+
+class JSONFormatter(logging.Formatter):
+    """One JSON object per record, with AWS's members in AWS's order."""
+
+    standard = frozenset(vars(logging.makeLogRecord({}))) | {"aws_request_id"}
+
+    def format(self, record):
+        level = min(50, max(0, record.levelno)) // 10 * 10
+        when = datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc)
+        entry = {
+            "timestamp": when.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+            "level": logging.getLevelName(level),
+            "message": record.getMessage(),
+            "logger": record.name,
+        }
+        if record.exc_info and record.exc_info[0]:
+            kind, value, trace = record.exc_info
+            entry["stackTrace"] = traceback.format_tb(trace)
+            entry["errorType"] = kind.__name__
+            entry["errorMessage"] = str(value)
+        entry["requestId"] = record.aws_request_id
+        if record.exc_info:
+            entry["location"] = "%s:%s:%d" % (record.pathname, record.funcName, record.lineno)
+        for key, value in vars(record).items():
+            if key not in self.standard and key not in entry and value is not None:
+                entry[key] = value
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def set_up_logging():
+    handler = EventHandler()
+    handler.addFilter(InvocationFilter())
+    logging.Formatter.converter = time.gmtime
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON":
+        handler.setFormatter(JSONFormatter())
+    else:
+        handler.setFormatter(
+            logging.Formatter(
+                "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n",
+                "%Y-%m-%dT%H:%M:%S",
+            )
+        )
+    root = logging.getLogger()
+    root.addHandler(handler)
+    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
+    level = "DEBUG" if level == "TRACE" else level
+    if isinstance(logging.getLevelName(level), int):
+        root.setLevel(level)
+
+
+# --- Errors -------------------------------------------------------------------
+
+
+def error_entry(kind, message, request_id, trace):
+    return {
+        "errorMessage": message,
+        "errorType": kind,
+        "requestId": request_id,
+        "stackTrace": trace,
+    }
+
+
+def exception_entry(error, request_id):
+    """The error object of an exception, without the runtime's own frame."""
+    if isinstance(error, Fault):
+        return error_entry(error.kind, error.message, request_id, error.trace)
+    trace = error.__traceback__
+    if trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    frames = [(f.filename, f.lineno, f.name, f.line) for f in traceback.extract_tb(trace)]
+    return error_entry(
+        type(error).__name__, text_of(error), request_id, traceback.format_list(frames)
+    )
+
+
+def text_of(error):
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def log_error(entry):
+    """Log an error as one event, in the function's log format."""
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON":
+        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+        write_event(json.dumps(dict(timestamp=now, level="ERROR", **entry), ensure_ascii=False))
+        return
+    first = "[ERROR]"
+    if entry["errorType"]:
+        first += " " + entry["errorType"]
+    if entry["errorMessage"]:
+        first += (": " if entry["errorType"] else " ") + entry["errorMessage"]
+    lines = [first, "Traceback (most recent call last):"]
+    for item in entry["stackTrace"]:
+        for line in item.splitlines() or [""]:
+            text = line.lstrip(" ")
+            lines.append(NO_BREAK_SPACE * (len(line) - len(text)) + text)
+    write_event("\n".join(lines))
+
+
+def send_error(ident, entry):
+    body = entry["errorType"] + "\n" + json.dumps(entry, ensure_ascii=ENSURE_ASCII)
+    send(FAILED, ident, peak_memory(), body.encode("utf-8", "replace"))
+
+
+# --- JSON ---------------------------------------------------------------------
+
+# AWS's runtimes of Python 3.12 and later answer with raw characters.
+ENSURE_ASCII = sys.version_info < (3, 12)
+
+RAW_NUMBER = os.urandom(12).hex()
+RAW_NUMBER_PATTERN = re.compile('"' + RAW_NUMBER + '([^"]*)"')
+
+
+def encode_other(value):
+    """Encode what JSON does not know, as AWS's encoder does: Decimal, bytes."""
+    if type(value) is bytes:
+        return value.decode("utf-8")
+    decimal = sys.modules.get("decimal")
+    if decimal is not None and isinstance(value, decimal.Decimal):
+        if value.is_nan():
+            return float("nan")
+        return RAW_NUMBER + str(value)
+    raise TypeError(
+        "Object of type %s is not JSON serializable" % value.__class__.__name__
+    )
+
+
+def make_encoder():
+    """A function from a value to JSON text.
+
+    The C encoder is made once, without the search for circular references;
+    only a value that fails goes through the encoder that words the error.
+    """
+    careful = json.JSONEncoder(ensure_ascii=ENSURE_ASCII, default=encode_other)
+    encode_string = json.encoder.encode_basestring_ascii
+    if not ENSURE_ASCII:
+        encode_string = json.encoder.encode_basestring
+    fast = None
+    if json.encoder.c_make_encoder is not None:
+        fast = json.encoder.c_make_encoder(
+            None, encode_other, encode_string, None, ": ", ", ", False, False, True
+        )
+
+    def encode(value):
+        if fast is not None:
+            try:
+                return "".join(fast(value, 0))
+            except Exception:
+                pass
+        return careful.encode(value)
+
+    return encode
+
+
+def make_marshal():
+    encode = make_encoder()
+
+    def marshal(value):
+        if isinstance(value, bytes):
+            return value
+        try:
+            text = encode(value)
+            if RAW_NUMBER in text:
+                text = RAW_NUMBER_PATTERN.sub(r"\1", text)
+            return text.encode("utf-8")
+        except Exception as error:
+            raise Fault(
+                "Runtime.MarshalError", "Unable to marshal response: %s" % text_of(error)
+            ) from None
+
+    return marshal
+
+
+# --- The context object ---------------------------------------------------------
+
+
+class CognitoIdentity:
+    __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
+
+    def __init__(self, data):
+        self.cognito_identity_id = data.get("cognitoIdentityId")
+        self.cognito_identity_pool_id = data.get("cognitoIdentityPoolId")
+
+
+class Client:
+    __slots__ = (
+        "installation_id",
+        "app_title",
+        "app_version_name",
+        "app_version_code",
+        "app_package_name",
+    )
+
+    def __init__(self, data):
+        for name in self.__slots__:
+            setattr(self, name, data.get(name))
+
+
+class ClientContext:
+    __slots__ = ("custom", "env", "client")
+
+    def __init__(self, data):
+        self.custom = data.get("custom")
+        self.env = data.get("env")
+        client = data.get("client")
+        self.client = Client(client) if client else None
+
+
+class LambdaContext:
+    """What a handler is told about its invocation."""
+
+    def __init__(self, request_id, deadline, arn, client, identity, static):
+        self.aws_request_id = request_id
+        self.log_group_name = static["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = static["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.function_name = static["AWS_LAMBDA_FUNCTION_NAME"]
+        self.memory_limit_in_mb = static["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.function_version = static["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.invoked_function_arn = arn
+        self.tenant_id = None
+        self.client_context = client
+        self.identity = identity
+        self._epoch_deadline_time_in_ms = deadline
+
+    def get_remaining_time_in_millis(self):
+        return max(self._epoch_deadline_time_in_ms - int(time.time() * 1000), 0)
+
+    def log(self, message):
+        write_event(str(message))
+
+    def __repr__(self):
+        names = (
+            "aws_request_id",
+            "log_group_name",
+            "log_stream_name",
+            "function_name",
+            "memory_limit_in_mb",
+            "function_version",
+            "invoked_function_arn",
+            "client_context",
+            "identity",
+            "tenant_id",
+        )
+        return "LambdaContext([%s])" % ",".join(
+            "%s=%s" % (name, getattr(self, name)) for name in names
+        )
+
+
+NO_IDENTITY = CognitoIdentity({})
+
+
+def parse_context(text, name):
+    try:
+        return json.loads(text)
+    except Exception as error:
+        raise Fault(
+            "Runtime.LambdaContextUnmarshalError",
+            "Unable to parse %s JSON: %s" % (name, text_of(error)),
+        ) from None
+
+
+# --- Phases -------------------------------------------------------------------
+
+
+def load_handler(name):
+    """Import the module of "dir/module.function" and return the function."""
+    module_name, dot, function_name = name.rpartition(".")
+    if not dot:
+        raise Fault(
+            "Runtime.MalformedHandlerName",
+            "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % name,
+        )
+    if module_name.split(".")[0] in sys.builtin_module_names:
+        raise Fault(
+            "Runtime.BuiltInModuleConflict",
+            "Cannot use built-in module %s as a handler module" % module_name,
+        )
+    try:
+        module = importlib.import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        raise Fault(
+            "Runtime.ImportModuleError",
+            "Unable to import module '%s': %s" % (module_name, text_of(error)),
+        ) from None
+    except SyntaxError as error:
+        raise Fault(
+            "Runtime.UserCodeSyntaxError",
+            "Syntax error in module '%s': %s" % (module_name, text_of(error)),
+            ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)],
+        ) from None
+    try:
+        return getattr(module, function_name)
+    except AttributeError:
+        raise Fault(
+            "Runtime.HandlerNotFound",
+            "Handler '%s' missing on module '%s'" % (function_name, module_name),
+        ) from None
+
+
+def initialize(ident, body):
+    """Become one function's environment. Returns its handler and the limit."""
+    settings = json.loads(body)
+    os.environ.clear()
+    os.environ.update(settings["environment"])
+    time.tzset()
+    os.chdir(settings["code"])
+    sys.path.insert(0, settings["code"])
+    set_up_logging()
+    try:
+        handler = load_handler(settings["handler"])
+    except Exception as error:
+        entry = exception_entry(error, "")
+        log_error(entry)
+        flush()
+        send_error(ident, entry)
+        sys.exit(1)
+    flush()
+    send(DONE, ident, peak_memory(), b"")
+    return handler, settings["limit"]
+
+
+def serve(handler, limit):
+    """Answer events until the server goes away."""
+    # Every name that an invocation needs is a local one, and the usual case is
+    # written out: this loop is most of what a warm invocation costs.
+    header, read, write = HEADER, os.read, os.write
+    scan = json.JSONDecoder().scan_once
+    marshal = make_marshal()
+    environ = os.environ
+    static = dict(environ)
+    trace_before = None
+    while True:
+        data = read(QUESTIONS, CHUNK)
+        if len(data) < 32:
+            data = receive_rest(data)
+        length, _, ident, deadline = header.unpack_from(data)
+        if len(data) < 32 + length:
+            data = receive_rest(data)
+        text = str(memoryview(data)[32:], "utf-8", "surrogatepass")
+        request_id, trace, arn, client, identity, event = text.split("\n", 5)
+        Invocation.request_id = request_id
+        if trace != trace_before:
+            if trace:
+                environ["_X_AMZN_TRACE_ID"] = trace
+            else:
+                environ.pop("_X_AMZN_TRACE_ID", None)
+            trace_before = trace
+        try:
+            context = LambdaContext(request_id, deadline, arn, None, NO_IDENTITY, static)
+            if client:
+                context.client_context = ClientContext(parse_context(client, "Client Context"))
+            if identity:
+                context.identity = CognitoIdentity(parse_context(identity, "Cognito Identity"))
+            try:
+                value, end = scan(event, 0)
+            except (StopIteration, ValueError):
+                end = -1
+            if end != len(event):
+                value = unmarshal(event)
+            result = marshal(handler(value, context))
+        except Exception as error:
+            entry = exception_entry(error, request_id)
+            log_error(entry)
+            flush()
+            send_error(ident, entry)
+            continue
+        flush()
+        if len(result) > limit:
+            send(TOO_LARGE, ident, peak_memory(), b"")
+            continue
+        data = header.pack(len(result), DONE, ident, peak_memory()) + result
+        sent = write(ANSWERS, data)
+        while sent < len(data):
+            data = data[sent:]
+            sent = write(ANSWERS, data)
+
+
+def unmarshal(text):
+    try:
+        return json.loads(text)
+    except Exception as error:
+        raise Fault(
+            "Runtime.UnmarshalError", "Unable to unmarshal input: %s" % text_of(error)
+        ) from None
+
+
+def main():
+    os.set_inheritable(QUESTIONS, False)
+    os.set_inheritable(ANSWERS, False)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)
+    # The code of functions is read-only on AWS, so no bytecode appears there.
+    sys.dont_write_bytecode = True
+    sys.argv = [""]
+    gc.collect()
+    gc.freeze()
+    send(HELLO, bytes(16), 0, b"")
+    data = receive_rest(b"")
+    ident = HEADER.unpack_from(data)[2]
+    serve(*initialize(ident, data[HEADER.size :]))

@@ -1,0 +1,281 @@
+package lambda_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+
+	"furl/internal/authz/authztest"
+	"furl/internal/awsapi"
+	"furl/internal/lambda"
+)
+
+// access is what an operation must ask for.
+type access struct {
+	op, action, resource string
+	do                   func(ctx context.Context, c *lambda.Client) error
+}
+
+func accesses() []access {
+	const hello = prefix + "hello"
+	return []access{
+		{"CreateFunction", "lambda:CreateFunction", prefix + "new", creating("new")},
+		{"GetFunction", "lambda:GetFunction", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetFunction(ctx, &lambda.GetFunctionRequest{FunctionName: "hello"}))
+		}},
+		{"GetFunction", "lambda:GetFunction", hello + ":$LATEST", func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetFunction(ctx, &lambda.GetFunctionRequest{FunctionName: hello, Qualifier: new("$LATEST")}))
+		}},
+		{"GetFunctionConfiguration", "lambda:GetFunctionConfiguration", prefix + "none", func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationRequest{FunctionName: "none"}))
+		}},
+		{"ListFunctions", "lambda:ListFunctions", "*", func(ctx context.Context, c *lambda.Client) error {
+			return only(c.ListFunctions(ctx, &lambda.ListFunctionsRequest{}))
+		}},
+		{"UpdateFunctionCode", "lambda:UpdateFunctionCode", hello, recode("hello", func(*lambda.UpdateFunctionCodeRequest) {})},
+		{"UpdateFunctionConfiguration", "lambda:UpdateFunctionConfiguration", hello,
+			configure("hello", func(*lambda.UpdateFunctionConfigurationRequest) {})},
+		{"Invoke", "lambda:InvokeFunction", hello, invoke(func(in *lambda.InvocationRequest) {
+			in.InvocationType = new(lambda.InvocationTypeDryRun)
+		})},
+		{"CreateFunctionUrlConfig", "lambda:CreateFunctionUrlConfig", hello, makeURL("hello", nil)},
+		{"CreateFunctionUrlConfig", "lambda:CreateFunctionUrlConfig", hello + ":live", makeURL("hello", new("live"))},
+		{"GetFunctionUrlConfig", "lambda:GetFunctionUrlConfig", hello, getURL("hello", nil)},
+		{"UpdateFunctionUrlConfig", "lambda:UpdateFunctionUrlConfig", hello, updateURL("hello", nil)},
+		{"ListFunctionUrlConfigs", "lambda:ListFunctionUrlConfigs", hello, listURLs("hello")},
+		{"DeleteFunctionUrlConfig", "lambda:DeleteFunctionUrlConfig", hello, deleteURL("hello", nil)},
+		{"AddPermission", "lambda:AddPermission", hello, add("hello", "s")},
+		{"GetPolicy", "lambda:GetPolicy", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetPolicy(ctx, &lambda.GetPolicyRequest{FunctionName: "hello"}))
+		}},
+		{"RemovePermission", "lambda:RemovePermission", hello, remove("hello", "s")},
+		{"PutFunctionConcurrency", "lambda:PutFunctionConcurrency", hello, reserve("hello", 1)},
+		{"GetFunctionConcurrency", "lambda:GetFunctionConcurrency", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyRequest{FunctionName: "hello"}))
+		}},
+		{"DeleteFunctionConcurrency", "lambda:DeleteFunctionConcurrency", hello, unreserve("hello")},
+		{"DeleteFunction", "lambda:DeleteFunction", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.DeleteFunction(ctx, &lambda.DeleteFunctionRequest{FunctionName: "hello"}))
+		}},
+	}
+}
+
+// grant makes the identity policy of a user anew.
+func (h *house) grant(user string, statements ...string) {
+	h.t.Helper()
+	if err := h.SetPolicy(user, document(statements...)); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func refused(who authztest.Who, action, resource string) string {
+	return "User: " + who.ARN + " is not authorized to perform: " + action + " on resource: " + resource
+}
+
+func implicit(who authztest.Who, action, resource string) string {
+	return refused(who, action, resource) + " because no identity-based policy allows the " + action + " action"
+}
+
+const denied = "AccessDeniedException"
+
+// Every operation is refused to a user without a policy, allowed by a policy of
+// exactly its action on exactly its resource, and refused by an explicit deny.
+func TestEveryOperationIsAuthorized(t *testing.T) {
+	h := newHouse(t)
+	h.create("hello")
+	caller := h.User("caller")
+	pass := statement("Allow", "iam:PassRole", role)
+	tried := map[string]bool{}
+	for _, a := range accesses() {
+		tried[a.op] = true
+		t.Run(a.op, func(t *testing.T) {
+			h.grant("caller", pass)
+			authztest.Refused(t, a.do(t.Context(), h.as(caller)), denied, implicit(caller, a.action, a.resource))
+			h.grant("caller", pass, statement("Allow", a.action, "*"), statement("Deny", a.action, a.resource))
+			authztest.Refused(t, a.do(t.Context(), h.as(caller)), denied,
+				refused(caller, a.action, a.resource)+" with an explicit deny in an identity-based policy")
+			h.grant("caller", pass, statement("Allow", a.action, a.resource))
+			if e, ok := errors.AsType[*awsapi.Error](a.do(t.Context(), h.as(caller))); ok && e.Code == denied {
+				t.Errorf("allowed on %s: %v", a.resource, e)
+			}
+			h.settle()
+		})
+	}
+	for m := range reflect.TypeFor[lambda.API]().Methods() {
+		if !tried[m.Name] {
+			t.Errorf("%s is not tried", m.Name)
+		}
+	}
+}
+
+// Where an action has no resource of its own, no ARN helps (service
+// authorization reference).
+func TestListFunctionsIsOnEverything(t *testing.T) {
+	h := newHouse(t)
+	caller := h.User("caller", document(statement("Allow", "lambda:ListFunctions", prefix+"*")))
+	h.expect(caller, call{"list", func(ctx context.Context, c *lambda.Client) error {
+		return only(c.ListFunctions(ctx, &lambda.ListFunctionsRequest{}))
+	}, denied, implicit(caller, "lambda:ListFunctions", "*")})
+}
+
+func TestPassRole(t *testing.T) {
+	h := newHouse(t)
+	h.create("hello")
+	h.role("other", lambda.TrustPolicy)
+	const other = "arn:aws:iam::111122223333:role/other"
+	caller := h.User("caller")
+	functions := statement("Allow", "lambda:*", "*")
+	pass := func(condition string) string {
+		return `{"Effect":"Allow","Action":"iam:PassRole","Resource":"*","Condition":{` + condition + `}}`
+	}
+	change := configure("hello", func(in *lambda.UpdateFunctionConfigurationRequest) { in.Role = new(other) })
+	for _, tt := range []struct {
+		name, grant string
+		ok          bool
+	}{
+		{"none", functions, false},
+		{"another role", statement("Allow", "iam:PassRole", role), false},
+		{"the role", statement("Allow", "iam:PassRole", other), true},
+		{"to Lambda", pass(`"StringEquals":{"iam:PassedToService":"lambda.amazonaws.com"}`), true},
+		{"to others", pass(`"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}`), false},
+		{"for this function", pass(`"ArnEquals":{"iam:AssociatedResourceArn":"` + prefix + `hello"}`), true},
+		{"for another function", pass(`"ArnEquals":{"iam:AssociatedResourceArn":"` + prefix + `other"}`), false},
+		{"tagged", pass(`"StringEquals":{"aws:ResourceTag/team":"a"}`), true},
+		{"tagged otherwise", pass(`"StringEquals":{"aws:ResourceTag/team":"b"}`), false},
+	} {
+		h.grant("caller", functions, tt.grant)
+		c := call{tt.name, change, "", ""}
+		if !tt.ok {
+			c.code, c.message = denied, implicit(caller, "iam:PassRole", other)
+		}
+		h.expect(caller, c)
+		h.settle()
+	}
+	h.grant("caller", functions)
+	h.expect(caller,
+		call{"create", creating("new"), denied, implicit(caller, "iam:PassRole", role)},
+		call{"update without a role", configure("hello", func(*lambda.UpdateFunctionConfigurationRequest) {}), "", ""},
+	)
+	h.settle()
+}
+
+// A function's own policy lets in whom it names, for what it names, and nobody
+// else.
+func TestResourcePolicies(t *testing.T) {
+	h := newHouse(t)
+	h.create("hello", "other")
+	alice, bob := h.User("alice"), h.User("bob")
+	carol := h.User("carol", document(statement("Deny", "lambda:GetFunction", "*")))
+	dave := h.User("dave", document(statement("Allow", "lambda:GetFunction", prefix+"hello")))
+	get := func(name string) func(context.Context, *lambda.Client) error {
+		return func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetFunction(ctx, &lambda.GetFunctionRequest{FunctionName: name}))
+		}
+	}
+	dry := invoke(func(in *lambda.InvocationRequest) { in.InvocationType = new(lambda.InvocationTypeDryRun) })
+	const action = "lambda:GetFunction"
+	grant := func(sid, action, principal string) {
+		t.Helper()
+		must(h.as(h.Root).AddPermission(t.Context(), permission("hello", sid, func(in *lambda.AddPermissionRequest) {
+			in.Action, in.Principal = action, principal
+		})))(t)
+	}
+	revoke := func(sid string) {
+		t.Helper()
+		if err := remove("hello", sid)(t.Context(), h.as(h.Root)); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	grant("s", action, alice.ARN)
+	h.expect(alice,
+		call{"named", get("hello"), "", ""},
+		call{"named, for another action", dry, denied, implicit(alice, "lambda:InvokeFunction", prefix+"hello")},
+		call{"named, for another function", get("other"), denied, implicit(alice, action, prefix+"other")},
+		call{"named, with a qualifier", get("hello:$LATEST"), denied, implicit(alice, action, prefix+"hello:$LATEST")},
+	)
+	h.expect(bob, call{"not named", get("hello"), denied, implicit(bob, action, prefix+"hello")})
+	revoke("s")
+	h.expect(alice, call{"named no more", get("hello"), denied, implicit(alice, action, prefix+"hello")})
+
+	grant("s", action, authztest.Account)
+	h.expect(bob, call{"account, without a policy of one's own", get("hello"), denied, implicit(bob, action, prefix+"hello")})
+	h.expect(dave, call{"account, with one", get("hello"), "", ""})
+	revoke("s")
+
+	grant("s", action, "*")
+	grant("i", "lambda:InvokeFunction", "*")
+	h.expect(bob, call{"everybody", get("hello"), "", ""}, call{"everybody invokes", dry, "", ""})
+	h.expect(carol, call{"everybody but the denied", get("hello"), denied,
+		refused(carol, action, prefix+"hello") + " with an explicit deny in an identity-based policy"})
+	revoke("i")
+
+	// Who may call through a URL may not therefore call directly.
+	must(h.as(h.Root).AddPermission(t.Context(), permission("hello", "u", func(in *lambda.AddPermissionRequest) {
+		in.InvokedViaFunctionUrl = new(true)
+	})))(t)
+	h.expect(bob, call{"via the URL only", dry, denied, implicit(bob, "lambda:InvokeFunction", prefix+"hello")})
+}
+
+// Condition keys of the operations on function URLs and resource policies.
+func TestConditions(t *testing.T) {
+	h := newHouse(t)
+	h.create("hello", "other")
+	caller := h.User("caller")
+	when := func(action, condition string) string {
+		return `{"Effect":"Allow","Action":"lambda:` + action + `","Resource":"*","Condition":{` + condition + `}}`
+	}
+	const signed = `"StringEquals":{"lambda:FunctionUrlAuthType":"AWS_IAM"}`
+	makes := func(auth lambda.FunctionUrlAuthType) func(context.Context, *lambda.Client) error {
+		return func(ctx context.Context, c *lambda.Client) error {
+			return only(c.CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigRequest{FunctionName: "hello", AuthType: auth}))
+		}
+	}
+	opens := func(auth *lambda.FunctionUrlAuthType) func(context.Context, *lambda.Client) error {
+		return func(ctx context.Context, c *lambda.Client) error {
+			return only(c.UpdateFunctionUrlConfig(ctx, &lambda.UpdateFunctionUrlConfigRequest{FunctionName: "hello", AuthType: auth}))
+		}
+	}
+	no := func(action string) string { return implicit(caller, "lambda:"+action, prefix+"hello") }
+	h.grant("caller", when("CreateFunctionUrlConfig", signed+`,"ArnEquals":{"lambda:FunctionArn":"`+prefix+`hello"}`),
+		when("*FunctionUrlConfig*", signed))
+	h.expect(caller,
+		call{"create open", makes("NONE"), denied, no("CreateFunctionUrlConfig")},
+		call{"get none", getURL("hello", nil), denied, no("GetFunctionUrlConfig")},
+		call{"create signed", makes("AWS_IAM"), "", ""},
+		call{"get", getURL("hello", nil), "", ""},
+		call{"list", listURLs("hello"), "", ""},
+		call{"open", opens(new(lambda.FunctionUrlAuthTypeNone)), denied, no("UpdateFunctionUrlConfig")},
+		call{"change nothing", opens(nil), "", ""},
+		call{"delete", deleteURL("hello", nil), "", ""},
+	)
+	const toEverybody = `"StringEquals":{"lambda:Principal":"*","lambda:FunctionUrlAuthType":"NONE"}`
+	open := func(in *lambda.AddPermissionRequest) {
+		in.Action, in.FunctionUrlAuthType = "lambda:InvokeFunctionUrl", new(lambda.FunctionUrlAuthTypeNone)
+	}
+	must(h.as(h.Root).AddPermission(t.Context(), permission("hello", "roots")))(t)
+	h.grant("caller", when("AddPermission", toEverybody), when("RemovePermission", toEverybody))
+	h.expect(caller,
+		call{"add to everybody", add("hello", "s", open), "", ""},
+		call{"add to an account", add("hello", "t", open, func(in *lambda.AddPermissionRequest) { in.Principal = "444455556666" }), denied, no("AddPermission")},
+		call{"add for direct calls", add("hello", "t"), denied, no("AddPermission")},
+		call{"remove what could not be added", remove("hello", "roots"), denied, no("RemovePermission")},
+		call{"remove one's own", remove("hello", "s"), "", ""},
+	)
+	h.grant("caller", statement("Allow", "iam:PassRole", "*"), when("CreateFunction", `"StringEquals":{"aws:RequestTag/team":"a"}`),
+		when("GetFunction", `"StringEquals":{"aws:ResourceTag/team":"a"}`))
+	tagged := func(in *lambda.CreateFunctionRequest) { in.Tags = map[string]string{"team": "a"} }
+	get := func(name string) func(context.Context, *lambda.Client) error {
+		return func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetFunction(ctx, &lambda.GetFunctionRequest{FunctionName: name}))
+		}
+	}
+	h.expect(caller,
+		call{"create without a tag", creating("new"), denied, implicit(caller, "lambda:CreateFunction", prefix+"new")},
+		call{"create with the tag", creating("new", tagged), "", ""},
+		call{"get with the tag", get("new"), "", ""},
+		call{"get without", get("hello"), denied, no("GetFunction")},
+	)
+	h.settle()
+}

@@ -1,0 +1,131 @@
+package lambda
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"furl/internal/state"
+)
+
+// activator makes new code ready on this node and then moves its function on:
+// Pending to Active, InProgress to Successful. Clients wait for that with the
+// waiters of their SDKs.
+type activator struct {
+	state  *state.State
+	unpack func(ctx context.Context, sha string) error
+	logger *slog.Logger
+
+	wake chan struct{}
+	stop context.CancelFunc
+	done chan struct{}
+
+	mu      sync.Mutex
+	pending []state.FunctionID
+}
+
+func newActivator(st *state.State, unpack func(context.Context, string) error, logger *slog.Logger) *activator {
+	ctx, stop := context.WithCancel(context.Background())
+	a := &activator{
+		state:  st,
+		unpack: unpack,
+		logger: logger,
+		wake:   make(chan struct{}, 1),
+		stop:   stop,
+		done:   make(chan struct{}),
+	}
+	for _, f := range st.Snapshot().AllFunctions() {
+		if unfinished(f.Function) {
+			a.add(f.Function.ID())
+		}
+	}
+	go a.run(ctx)
+	return a
+}
+
+func unfinished(f *state.Function) bool {
+	return f.Latest.State == state.StatePending || f.Latest.UpdateStatus == state.UpdateInProgress
+}
+
+// add has a function made ready soon.
+func (a *activator) add(id state.FunctionID) {
+	a.mu.Lock()
+	a.pending = append(a.pending, id)
+	a.mu.Unlock()
+	select {
+	case a.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+func (a *activator) close() error {
+	a.stop()
+	<-a.done
+	return nil
+}
+
+func (a *activator) run(ctx context.Context) {
+	defer close(a.done)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.wake:
+		}
+		for _, id := range a.take() {
+			if err := a.activate(ctx, id); err != nil && ctx.Err() == nil {
+				a.logger.Error("a function could not be made ready", "function", id.Name, "err", err)
+			}
+		}
+	}
+}
+
+func (a *activator) take() []state.FunctionID {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	taken := a.pending
+	a.pending = nil
+	return taken
+}
+
+func (a *activator) activate(ctx context.Context, id state.FunctionID) error {
+	f := a.state.Snapshot().Function(id)
+	if f == nil || !unfinished(f.Function) {
+		return nil
+	}
+	blob := f.Function.Latest.CodeBlob
+	unpackErr := a.unpack(ctx, blob)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	_, err := a.state.UpdateFunction(ctx, id, func(f *state.Function) error {
+		if f.Latest.CodeBlob != blob {
+			return nil // newer code, which has its own turn
+		}
+		settle(&f.Latest, unpackErr == nil)
+		return nil
+	})
+	if err == nil || errors.Is(err, state.ErrNotFound) { // deleted meanwhile
+		err = unpackErr
+	}
+	return err
+}
+
+// settle ends a version's creation or update.
+func settle(v *state.Version, ready bool) {
+	if !unfinished(&state.Function{Latest: *v}) {
+		return
+	}
+	v.RevisionID = uuid.NewString()
+	switch {
+	case ready:
+		v.State, v.UpdateStatus = state.StateActive, state.UpdateSuccessful
+	case v.State == state.StatePending:
+		v.State = state.StateFailed
+	default:
+		v.UpdateStatus = state.UpdateFailed
+	}
+}

@@ -1,0 +1,94 @@
+package lambda
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"furl/internal/authz"
+	"furl/internal/code"
+	"furl/internal/environment"
+	"furl/internal/state"
+	"furl/internal/store"
+)
+
+// Options are what New needs.
+type Options struct {
+	State *state.State
+	Blobs store.Blobs
+	Pool  *environment.Pool
+	// Unpack makes the tree of a deployment package ready on this node.
+	Unpack func(ctx context.Context, sha string) error
+	Region string
+	// FunctionURL is the address of a url-id, with its final slash.
+	FunctionURL func(id string) string
+	// CodeURL is an address from which a deployment package can be downloaded
+	// for ten minutes.
+	CodeURL func(sha string) string
+	Limits  code.Limits
+	Logger  *slog.Logger
+	Now     func() time.Time
+}
+
+// Service carries out the operations.
+type Service struct {
+	state     *state.State
+	blobs     store.Blobs
+	pool      *environment.Pool
+	region    string
+	url       func(id string) string
+	codeURL   func(sha string) string
+	limits    code.Limits
+	logger    *slog.Logger
+	now       func() time.Time
+	activator *activator
+}
+
+var _ API = (*Service)(nil)
+
+// New makes a Service and goes on with the functions that were being made
+// ready when the server stopped.
+func New(o Options) *Service {
+	s := &Service{
+		state:   o.State,
+		blobs:   o.Blobs,
+		pool:    o.Pool,
+		region:  o.Region,
+		url:     o.FunctionURL,
+		codeURL: o.CodeURL,
+		limits:  o.Limits,
+		logger:  o.Logger,
+		now:     o.Now,
+	}
+	s.activator = newActivator(o.State, o.Unpack, o.Logger)
+	return s
+}
+
+// Close stops the work in the background; what is unfinished goes on at the
+// next start.
+func (s *Service) Close() error { return s.activator.close() }
+
+// account is the account that the operation's caller belongs to.
+func account(ctx context.Context) string { return authz.FromContext(ctx).Principal.Account }
+
+// lastModified is the form of times in function configurations.
+func lastModified(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000") + "+0000" }
+
+// urlTime is the form of times in URL configurations.
+func urlTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+// nonEmpty returns nil for "", which leaves the member out of an answer.
+func nonEmpty[T ~string](v T) *T {
+	if v == "" {
+		return nil
+	}
+	return &v
+}

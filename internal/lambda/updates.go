@@ -1,0 +1,147 @@
+package lambda
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"furl/internal/awsapi"
+	"furl/internal/code"
+	"furl/internal/state"
+)
+
+// UpdateFunctionCode replaces a function's code.
+func (s *Service) UpdateFunctionCode(ctx context.Context, in *UpdateFunctionCodeRequest) (*FunctionConfiguration, error) {
+	r, f, err := s.findForUpdate(ctx, in.FunctionName)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkUpdateCode(in); err != nil {
+		return nil, err
+	}
+	if err := checkUpdatable(&f.Function.Latest, r.unqualified(), in.RevisionId); err != nil {
+		return nil, err
+	}
+	blob, err := s.checkCode(in.ZipFile)
+	if err != nil {
+		return nil, err
+	}
+	change := func(v *state.Version) {
+		v.CodeBlob, v.CodeSize = blob, int64(len(in.ZipFile))
+		if len(in.Architectures) > 0 {
+			v.Architecture = string(in.Architectures[0])
+		}
+	}
+	if value(in.DryRun) {
+		v := f.Function.Latest
+		change(&v)
+		return s.renderConfiguration(f.Function, &v, r.unqualified()), nil
+	}
+	if err := s.storeCode(ctx, blob, in.ZipFile); err != nil {
+		return nil, err
+	}
+	return s.update(ctx, r, in.RevisionId, change)
+}
+
+// UpdateFunctionConfiguration changes the settings that the request names.
+func (s *Service) UpdateFunctionConfiguration(ctx context.Context, in *UpdateFunctionConfigurationRequest) (*FunctionConfiguration, error) {
+	r, f, err := s.findForUpdate(ctx, in.FunctionName)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkUpdate(in, &f.Function.Latest); err != nil {
+		return nil, err
+	}
+	if err := checkUpdatable(&f.Function.Latest, r.unqualified(), in.RevisionId); err != nil {
+		return nil, err
+	}
+	return s.update(ctx, r, in.RevisionId, func(v *state.Version) {
+		set(&v.Role, in.Role)
+		set(&v.Handler, in.Handler)
+		set(&v.Description, in.Description)
+		if in.Runtime != nil {
+			v.Runtime = string(*in.Runtime)
+		}
+		settings{
+			Timeout: in.Timeout, MemorySize: in.MemorySize, EphemeralStorage: in.EphemeralStorage,
+			Environment: in.Environment, DeadLetter: in.DeadLetterConfig, Tracing: in.TracingConfig,
+			SnapStart: in.SnapStart, Logging: in.LoggingConfig, VPC: in.VpcConfig,
+		}.apply(v)
+	})
+}
+
+// update changes $LATEST under the preconditions of every update.
+func (s *Service) update(ctx context.Context, r ref, revision *string, change func(*state.Version)) (*FunctionConfiguration, error) {
+	f, err := s.state.UpdateFunction(ctx, r.id, func(f *state.Function) error {
+		if err := checkUpdatable(&f.Latest, r.unqualified(), revision); err != nil {
+			return err
+		}
+		change(&f.Latest)
+		f.Latest.RevisionID, f.Latest.LastModified = uuid.NewString(), s.now()
+		f.Latest.State, f.Latest.UpdateStatus = state.StateActive, state.UpdateInProgress
+		return nil
+	})
+	if err != nil {
+		return nil, stateError(err, functionNotFound(r.unqualified()))
+	}
+	s.activator.add(r.id)
+	return s.renderConfiguration(f, &f.Latest, r.unqualified()), nil
+}
+
+// checkUpdatable refuses updates of a function that is changing already and
+// those made for another revision.
+func checkUpdatable(v *state.Version, functionARN string, revision *string) error {
+	switch {
+	case v.State == state.StatePending:
+		return ResourceConflictException("The operation cannot be performed at this time. The function is currently in the following state: Pending")
+	case v.UpdateStatus == state.UpdateInProgress:
+		return ResourceConflictException("The operation cannot be performed at this time. An update is in progress for resource: %s", functionARN)
+	case revision != nil && *revision != v.RevisionID:
+		return PreconditionFailedException("The Revision Id provided does not match the latest Revision Id. " +
+			"Call the GetFunction/GetAlias API to retrieve the latest Revision Id")
+	}
+	return nil
+}
+
+// checkCode checks a deployment package and names its blob: its SHA-256 in
+// hexadecimal.
+func (s *Service) checkCode(zip []byte) (blob string, err error) {
+	if _, err := code.Check(bytes.NewReader(zip), int64(len(zip)), s.limits); err != nil {
+		return "", codeError(err)
+	}
+	sum := sha256.Sum256(zip)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// storeCode keeps a deployment package.
+func (s *Service) storeCode(ctx context.Context, blob string, zip []byte) error {
+	if err := s.blobs.Put(ctx, blob, int64(len(zip)), bytes.NewReader(zip)); err != nil {
+		return fmt.Errorf("lambda: keep the deployment package: %w", err)
+	}
+	return nil
+}
+
+// codeError words what is wrong with a deployment package as AWS does. What
+// AWS does not say, namely which entry is bad, follows its sentence.
+func codeError(err error) error {
+	var tooLarge *code.TooLargeError
+	if errors.As(err, &tooLarge) {
+		if tooLarge.Zipped {
+			return awsapi.Errorf(*RequestEntityTooLargeException(""), "Zipped size must be smaller than %d bytes", tooLarge.Limit)
+		}
+		return InvalidParameterValueException("Unzipped size must be smaller than %d bytes", tooLarge.Limit)
+	}
+	if errors.Is(err, code.ErrEmpty) {
+		return InvalidParameterValueException("Uploaded file must be a non-empty zip")
+	}
+	var invalid *code.InvalidError
+	if errors.As(err, &invalid) {
+		return InvalidParameterValueException("Could not unzip uploaded file. Please check your file, then try to upload again.")
+	}
+	return err
+}

@@ -1,0 +1,173 @@
+package sandbox
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// launch is a program to start.
+type launch struct {
+	Path string
+	Args []string // without the program's name
+	Env  []string
+	Dir  string
+	// Sandbox is the working directory of the sandbox. It stands in the
+	// environment of its processes and so identifies strays.
+	Sandbox string
+}
+
+// child is a started program, the leader of its session.
+type child struct {
+	pid    int
+	seq    uint64
+	gone   func() // called at its end, may be nil
+	exited chan struct{}
+	exit   Exit // valid once exited is closed
+}
+
+// end notes how the program ended.
+func (c *child) end(e Exit) {
+	c.exit = e
+	if c.gone != nil {
+		c.gone()
+	}
+	close(c.exited)
+}
+
+// A spawner starts programs and ends them.
+type spawner interface {
+	// start runs a program whose standard output and error are the first of
+	// files, and whose descriptors from 3 on are the others. When it has ended,
+	// gone is called; it must not block.
+	start(l launch, files []*os.File, gone func()) (*child, error)
+	// signal reaches the program's whole process group. After the program's
+	// end it does nothing.
+	signal(*child, syscall.Signal)
+	close() error
+}
+
+// forkExec starts a program in a session of its own.
+func forkExec(l launch, fds []uintptr) (int, error) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return 0, err
+	}
+	defer null.Close()
+	files := append([]uintptr{null.Fd(), fds[0]}, fds...)
+	env := l.Env
+	if env == nil {
+		env = []string{} // nil would mean ours
+	}
+	pid, err := syscall.ForkExec(l.Path, append([]string{l.Path}, l.Args...), &syscall.ProcAttr{
+		Dir: l.Dir, Env: env, Files: files, Sys: childAttr(),
+	})
+	if err != nil {
+		return 0, &os.PathError{Op: "start", Path: l.Path, Err: err}
+	}
+	limit(pid)
+	return pid, nil
+}
+
+func exitOf(ws syscall.WaitStatus, ru *syscall.Rusage) Exit {
+	e := Exit{MaxRSS: maxRSS(ru), CPU: time.Duration(ru.Utime.Nano() + ru.Stime.Nano())}
+	if ws.Signaled() {
+		e.Signal = ws.Signal()
+	} else {
+		e.Code = ws.ExitStatus()
+	}
+	return e
+}
+
+// local starts programs as children of this process.
+type local struct {
+	fork chan func()
+	wg   sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	alive  map[*child]struct{}
+}
+
+func newLocal() *local {
+	closeOnExec()
+	s := &local{fork: make(chan func()), alive: make(map[*child]struct{})}
+	go forkThread(s.fork)
+	return s
+}
+
+func (s *local) start(l launch, files []*os.File, gone func()) (*child, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	var fds []uintptr
+	for _, f := range files {
+		fds = append(fds, f.Fd())
+	}
+	c := &child{exited: make(chan struct{}), gone: gone}
+	done := make(chan error)
+	s.fork <- func() {
+		var err error
+		c.pid, err = forkExec(l, fds)
+		done <- err
+	}
+	if err := <-done; err != nil {
+		return nil, err
+	}
+	s.alive[c] = struct{}{}
+	s.wg.Go(func() { s.wait(c) })
+	return c, nil
+}
+
+// wait reaps c and ends what is left of its group.
+func (s *local) wait(c *child) {
+	var ws syscall.WaitStatus
+	var ru syscall.Rusage
+	exit := Exit{Lost: true}
+	for {
+		_, err := syscall.Wait4(c.pid, &ws, 0, &ru)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err == nil {
+			exit = exitOf(ws, &ru)
+		}
+		break
+	}
+	syscall.Kill(-c.pid, syscall.SIGKILL)
+	s.mu.Lock()
+	delete(s.alive, c)
+	s.mu.Unlock()
+	c.end(exit)
+}
+
+func (s *local) signal(c *child, sig syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.alive[c]; ok {
+		syscall.Kill(-c.pid, sig)
+	}
+}
+
+func (s *local) close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	for c := range s.alive {
+		syscall.Kill(-c.pid, syscall.SIGKILL)
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+	close(s.fork)
+	return nil
+}
+
+// errLost: the supervisor went away while it was asked for something.
+var errLost = errors.New("supervisor is gone")

@@ -1,0 +1,338 @@
+package furl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"furl/internal/admin"
+	"furl/internal/authz"
+	"furl/internal/code"
+	"furl/internal/dataplane"
+	"furl/internal/environment"
+	"furl/internal/iam"
+	"furl/internal/lambda"
+	"furl/internal/localca"
+	"furl/internal/logs"
+	"furl/internal/sandbox"
+	"furl/internal/sigv4"
+	"furl/internal/state"
+	"furl/internal/store/sqlite"
+	"furl/internal/sts"
+)
+
+// Node is a furl server: everything that runs on one data directory.
+type Node struct {
+	config  Config
+	info    ServerInfo
+	rootKey RootKey
+	newRoot bool
+
+	front *front
+	state *state.State
+	blobs *sqlite.Store
+	trees *code.Cache
+	ca    *localca.Authority
+	logs  *logs.Log
+	pool  *environment.Pool
+	// driver is the sandbox driver's name.
+	driver string
+
+	// closers undo New in reverse order.
+	closers []closer
+	// served is when Run ended: requests have had their time to finish.
+	served time.Time
+}
+
+type closer struct {
+	what string
+	f    func() error
+}
+
+// New opens a data directory, starts what runs in the background and binds the
+// listeners, but answers no request before Run. What it fails at leaves
+// nothing behind that runs.
+func New(ctx context.Context, c Config) (*Node, error) {
+	c = c.withDefaults()
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("furl: configuration: %w", err)
+	}
+	n := &Node{config: c}
+	for _, step := range []func(context.Context) error{
+		n.openState, n.openKeys, n.openEngine, n.openServices,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
+	}
+	return n, nil
+}
+
+// onClose has f called when the node closes, after everything that was opened
+// later.
+func (n *Node) onClose(what string, f func() error) {
+	n.closers = append(n.closers, closer{what, f})
+}
+
+// Close ends everything that the node runs. It is safe to call more than once.
+func (n *Node) Close() error {
+	var errs []error
+	for i := len(n.closers) - 1; i >= 0; i-- {
+		if err := n.closers[i].f(); err != nil {
+			errs = append(errs, fmt.Errorf("furl: close the %s: %w", n.closers[i].what, err))
+		}
+	}
+	n.closers = nil
+	return errors.Join(errs...)
+}
+
+// Info says how to reach the server.
+func (n *Node) Info() ServerInfo { return n.info }
+
+// RootKey is the access key of the account's root; made reports whether this
+// start made it.
+func (n *Node) RootKey() (key RootKey, made bool) { return n.rootKey, n.newRoot }
+
+// openState opens the store and loads the state from it.
+func (n *Node) openState(ctx context.Context) error {
+	dir := n.config.DataDir
+	st, err := sqlite.Open(ctx, dir, sqlite.Options{
+		Logger: n.config.Logger,
+		Names:  []string{serverFile, rootKeyFile, sealKeyFile, caDir, codeDir, logsDir, workDir, "config.toml"},
+	})
+	if err != nil {
+		return err
+	}
+	n.blobs = st
+	n.onClose("store", st.Close)
+
+	known, err := st.List(ctx, "", "", 1)
+	if err != nil {
+		return err
+	}
+	seal, err := openSealKey(dir, len(known) == 0)
+	if err != nil {
+		return err
+	}
+	if n.state, err = state.Open(ctx, st, state.Options{SealKey: seal, Logger: n.config.Logger}); err != nil {
+		return err
+	}
+	n.onClose("state", n.state.Close)
+	return n.bindAccount(ctx)
+}
+
+// bindAccount fixes the account and the region that the directory belongs to
+// at the first start. Later they need not be named, and others are refused:
+// every ARN in the directory names them.
+func (n *Node) bindAccount(ctx context.Context) error {
+	c := &n.config
+	rec, err := n.state.InitServer(ctx, &state.Server{
+		Account: orDefault(c.Account, defaultAccount),
+		Region:  orDefault(c.Region, defaultRegion),
+		Created: time.Now().UTC(),
+	})
+	if err != nil {
+		return err
+	}
+	for _, one := range []struct {
+		what, asked, bound string
+	}{{"account", c.Account, rec.Account}, {"region", c.Region, rec.Region}} {
+		if one.asked != "" && one.asked != one.bound {
+			return fmt.Errorf("furl: the data directory %s belongs to %s %s, not %s; use another --data-dir, or leave out --%s",
+				c.DataDir, one.what, one.bound, one.asked, one.what)
+		}
+	}
+	c.Account, c.Region = rec.Account, rec.Region
+	return nil
+}
+
+// openKeys opens the root key and the certificate authority.
+func (n *Node) openKeys(context.Context) error {
+	c := n.config
+	var err error
+	if n.rootKey, n.newRoot, err = openRootKey(c); err != nil {
+		return err
+	}
+	// An authority may sign for one domain only, so each domain has its own.
+	dir := filepath.Join(c.DataDir, caDir, c.Region+"."+c.Domain)
+	n.ca, err = localca.Open(dir, n.caDomains(), time.Now())
+	return err
+}
+
+// openEngine opens what runs functions: their code, their logs, the pool.
+func (n *Node) openEngine(ctx context.Context) error {
+	c := n.config
+	var err error
+	if n.trees, err = code.Open(filepath.Join(c.DataDir, codeDir), code.DefaultLimits()); err != nil {
+		return err
+	}
+	if n.logs, err = logs.Open(filepath.Join(c.DataDir, logsDir), logs.Options{Logger: c.Logger}); err != nil {
+		return err
+	}
+	n.onClose("logs", n.logs.Close)
+
+	work, err := emptyDir(filepath.Join(c.DataDir, workDir))
+	if err != nil {
+		return err
+	}
+	driver, err := sandbox.NewProcess(sandbox.ProcessOptions{Dir: work, Supervisor: c.Supervisor})
+	if err != nil {
+		return err
+	}
+	n.onClose("sandboxes", driver.Close)
+	n.driver = driver.Name()
+	n.pool, err = environment.NewPool(environment.Options{
+		Driver:          driver,
+		Region:          c.Region,
+		Runtimes:        c.Runtimes,
+		CodeDir:         func(ctx context.Context, v *state.Version) (string, error) { return n.unpack(ctx, v.CodeBlob) },
+		Output:          n.output,
+		Format:          formatEvent,
+		MaxConcurrency:  lambda.AccountConcurrency,
+		MaxEnvironments: c.MaxEnvironments,
+		Logger:          c.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	n.onClose("environments", n.closePool)
+	n.state.Subscribe(func(_, next *state.Snapshot) { n.pool.Update(next.Target) })
+	return nil
+}
+
+// closePool ends the execution environments. Invocations that are under way
+// have until the end of the drain, which began with that of Run.
+func (n *Node) closePool() error {
+	end := n.served
+	if end.IsZero() {
+		end = time.Now().Add(n.config.DrainTimeout)
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), end)
+	defer cancel()
+	return n.pool.Close(ctx)
+}
+
+// openServices wires the operations to the state and binds the listeners.
+func (n *Node) openServices(ctx context.Context) error {
+	c := n.config
+	judge := authz.New(authz.Options{
+		Root:        n.rootKey.authz(c.Account),
+		Verifier:    sigv4.NewVerifier(time.Now),
+		Region:      c.Region,
+		DualURLAuth: c.URLAuth == URLAuthDual,
+	})
+	var err error
+	if n.front, err = newFront(ctx, c); err != nil {
+		return err
+	}
+	n.onClose("listeners", n.front.close)
+	if err := n.writeInfo(); err != nil {
+		return err
+	}
+	downloads := lambda.NewDownloads(n.blobs, n.info.Endpoint, time.Now)
+	functions := lambda.New(lambda.Options{
+		State:       n.state,
+		Blobs:       n.blobs,
+		Pool:        n.pool,
+		Unpack:      func(ctx context.Context, sha string) error { _, err := n.unpack(ctx, sha); return err },
+		Region:      c.Region,
+		FunctionURL: n.front.functionURL,
+		CodeURL:     downloads.URL,
+		Limits:      code.DefaultLimits(),
+		Logger:      c.Logger,
+		Now:         time.Now,
+	})
+	n.onClose("functions", functions.Close)
+	api, err := n.newControl(judge, controlServices{
+		lambda: functions,
+		iam:    iam.New(n.state, time.Now),
+		sts:    sts.New(),
+		admin: admin.New(admin.Options{
+			State: n.state, Authz: judge, Logs: n.logs, Pool: n.pool,
+			Region: c.Region, Domain: c.Domain, Version: c.Version, Driver: n.driver, RootKeyID: n.rootKey.AccessKeyID,
+			FunctionURL: n.front.functionURL, Now: time.Now,
+		}),
+	})
+	if err != nil {
+		return err
+	}
+	urls := dataplane.New(dataplane.Options{
+		Snapshot: n.state.Snapshot, Authz: judge, Invoke: n.pool.Invoke, Region: c.Region, Domain: c.Domain,
+		Access: c.Access, Logger: c.Logger, Now: time.Now,
+	})
+	h := &handler{urls: urls, api: api, downloads: downloads, domain: c.Domain, access: c.Access}
+	return n.front.prepare(h, n.ca, n.certNames())
+}
+
+// emptyDir makes a directory without what a server that was killed left in it.
+func emptyDir(path string) (string, error) {
+	if err := os.RemoveAll(path); err != nil {
+		return "", fmt.Errorf("furl: clear %s: %w", path, err)
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return "", fmt.Errorf("furl: %w", err)
+	}
+	return path, nil
+}
+
+// unpack makes the tree of a deployment package ready and returns its path.
+func (n *Node) unpack(ctx context.Context, sha string) (string, error) {
+	if path, ok := n.trees.Path(sha); ok {
+		return path, nil
+	}
+	return n.trees.Ensure(ctx, sha, func() (rc io.ReadCloser, err error) { return n.blobs.Open(ctx, sha) })
+}
+
+// Run serves until ctx ends, then lets the requests under way finish. It is to
+// be called once.
+func (n *Node) Run(ctx context.Context) error {
+	if err := n.info.write(n.config.DataDir); err != nil {
+		return fmt.Errorf("furl: %s: %w", serverFile, err)
+	}
+	defer os.Remove(filepath.Join(n.config.DataDir, serverFile))
+	n.config.Logger.Info("serving", slog.String("endpoint", n.info.Endpoint), slog.String("account", n.info.Account),
+		slog.String("region", n.info.Region), slog.String("url_auth", n.config.URLAuth))
+	err := n.front.run(ctx, n.config.DrainTimeout)
+	n.served = time.Now()
+	return err
+}
+
+func (n *Node) writeInfo() error {
+	bundle, err := n.ca.WriteBundle()
+	if err != nil {
+		return err
+	}
+	n.info = ServerInfo{
+		PID:      os.Getpid(),
+		Endpoint: n.front.endpoint(),
+		Account:  n.config.Account,
+		Region:   n.config.Region,
+		Domain:   n.config.Domain,
+		TLS:      n.config.TLS,
+		CABundle: bundle,
+		CACert:   n.ca.CertFile(),
+		Version:  n.config.Version,
+	}
+	return nil
+}
+
+// caDomains are the domains that the local authority may sign for, with all
+// names below them: the function URLs' and the names of the API.
+func (n *Node) caDomains() []string {
+	domains := []string{"lambda-url." + n.config.Region + "." + n.config.Domain, "localhost"}
+	return append(domains, "api."+n.config.Domain)
+}
+
+// certNames are the names that the server answers to over TLS.
+func (n *Node) certNames() []string {
+	return []string{
+		"*.lambda-url." + n.config.Region + "." + n.config.Domain,
+		"localhost",
+		"api." + n.config.Domain,
+	}
+}

@@ -1,0 +1,6 @@
+//go:build race
+
+package furl_test
+
+// raceEnabled says that these tests, and so the server they start, run under the race detector.
+const raceEnabled = true
