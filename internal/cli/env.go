@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +44,7 @@ local one among them. The output is for the shell to evaluate.`,
 		if !ok {
 			return usagef("--shell %q: want sh, fish or powershell", shell)
 		}
-		vars, err := a.clientVariables(target)
+		vars, err := a.clientVariables(cmd.Context(), target)
 		if err != nil {
 			return err
 		}
@@ -79,12 +81,12 @@ func (vs variables) object() map[string]any {
 }
 
 // clientVariables are what clients need to know of the running server.
-func (a *app) clientVariables(flags given) (variables, error) {
+func (a *app) clientVariables(ctx context.Context, flags given) (variables, error) {
 	dir, err := a.clientDataDir(flags)
 	if err != nil {
 		return nil, err
 	}
-	info, err := readServer(dir)
+	info, err := awaitServer(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -135,5 +137,28 @@ func shellForms() map[string]func(variable) string {
 			}
 			return "$Env:" + v.name + " = '" + strings.ReplaceAll(v.value, "'", "''") + "'"
 		},
+	}
+}
+
+// startWait is how long a server may take to start that was put into the
+// background in the line before.
+const startWait = 3 * time.Second
+
+// awaitServer is readServer for one that may be starting.
+func awaitServer(ctx context.Context, dir string) (furl.ServerInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	tick := time.NewTicker(startWait / 100)
+	defer tick.Stop()
+	for {
+		info, err := readServer(dir)
+		if !errors.Is(err, furl.ErrNoServer) {
+			return info, err
+		}
+		select {
+		case <-ctx.Done():
+			return info, err
+		case <-tick.C:
+		}
 	}
 }

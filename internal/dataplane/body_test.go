@@ -165,9 +165,9 @@ func TestAnswers(t *testing.T) {
 // The id of a request is the same wherever it shows.
 func TestRequestID(t *testing.T) {
 	var seen *environment.Invocation
-	s := newSite(t, setting{policy: public, function: func(_ context.Context, _ *state.Target, inv *environment.Invocation) (environment.Result, error) {
+	s := newSite(t, setting{policy: public, function: func(ctx context.Context, target *state.Target, inv *environment.Invocation) (environment.Result, error) {
 		seen = inv
-		return echo(nil, nil, inv)
+		return echo(ctx, target, inv)
 	}})
 	a := s.do(s.request("GET", "/", "", "X-Amzn-Requestid", "of the client's own"))
 	rc, _ := a.event(t)["requestContext"].(map[string]any)
@@ -264,7 +264,7 @@ func TestBuffersOfFailuresAreLeftAlone(t *testing.T) {
 	var mu sync.Mutex
 	var kept []*environment.Invocation
 	var events []string
-	s := newSite(t, setting{policy: public, function: func(_ context.Context, _ *state.Target, inv *environment.Invocation) (environment.Result, error) {
+	s := newSite(t, setting{policy: public, function: func(ctx context.Context, target *state.Target, inv *environment.Invocation) (environment.Result, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if len(kept) < 8 {
@@ -277,7 +277,7 @@ func TestBuffersOfFailuresAreLeftAlone(t *testing.T) {
 			}
 			_ = append(old.Buffer, "late answer of a runtime that ran out of time"...)
 		}
-		return echo(nil, nil, inv)
+		return echo(ctx, target, inv)
 	}})
 	for i := range 50 {
 		a := s.do(s.request("POST", "/", fmt.Sprint("request ", i), "Content-Type", "text/plain"))

@@ -1,8 +1,10 @@
 package environment_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -265,4 +267,27 @@ func TestTail(t *testing.T) {
 			t.Errorf("tail is %q", res.LogTail)
 		}
 	}
+}
+
+// A pool that is closed while a function runs ends it when its patience does.
+func TestCloseEndsFunctions(t *testing.T) {
+	h := newHouse(t)
+	h.write("app.py", crashes)
+	target := h.target("f", anyPython(t), "app.handler")
+	var wg sync.WaitGroup
+	for _, event := range []string{"sleeps_with_child", "spins"} {
+		wg.Go(func() {
+			res, err := h.pool.Invoke(context.Background(), target, &environment.Invocation{RequestID: event, Event: []byte(`"` + event + `"`)})
+			if res.ErrorType != "Runtime.ExitError" || err != nil {
+				t.Errorf("%s: %s, %v", event, res.Payload, err)
+			}
+		})
+	}
+	await(t, func() bool { return h.pool.Stats().Busy == 2 }, func() any { return h.pool.Stats() })
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := h.pool.Close(ctx); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
 }

@@ -40,7 +40,7 @@ func (e *environment) assignCustom(ctx context.Context, blank sandbox.Blank, cod
 		ln.Close()
 		return err
 	}
-	api := newRuntimeAPI(box.Exited())
+	api := newRuntimeAPI(box.Exited(), e.pool.log)
 	api.serve(ln, &e.pool.wg)
 	e.talk = api
 	return nil

@@ -156,8 +156,8 @@ func truncate(id string) {
 }
 
 // newCustomHouse has the test binary as bootstrap.
-func newCustomHouse(t *testing.T) *house {
-	h := newHouse(t)
+func newCustomHouse(t *testing.T, change ...func(*environment.Options)) *house {
+	h := newHouse(t, change...)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -236,6 +236,21 @@ func TestCustomRuntimeTimesOut(t *testing.T) {
 	res := h.invoke(target, "id", `{}`)
 	if res.ErrorType != "Sandbox.Timedout" {
 		t.Errorf("got %s", res.Payload)
+	}
+}
+
+// An Init phase that takes too long is repeated by the invocation, within the
+// function's timeout.
+func TestInitTimesOut(t *testing.T) {
+	h := newCustomHouse(t, func(o *environment.Options) { o.InitTimeout = 200 * time.Millisecond })
+	target := h.custom("inithang")
+	target.Version.Timeout = 1
+	res := h.invoke(target, "id", `{}`)
+	if res.ErrorType != "Sandbox.Timedout" || res.Duration != time.Second {
+		t.Errorf("got %s after %v", res.Payload, res.Duration)
+	}
+	if first := h.events[1]; first.Kind != environment.InitReport || first.Figures.Status != "timeout" {
+		t.Errorf("the log has %+v", first)
 	}
 }
 

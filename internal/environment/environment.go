@@ -15,8 +15,6 @@ import (
 )
 
 const (
-	// initWait is AWS's limit for the Init phase.
-	initWait = 10 * time.Second
 	// blankWait bounds the start of an interpreter.
 	blankWait = 20 * time.Second
 	// exitWait is how long a runtime that closed its channel may take to end.
@@ -79,7 +77,7 @@ func newStream(version string, now time.Time) string {
 func (e *environment) open(ctx context.Context) error {
 	begin := time.Now()
 	e.out.record(Event{Kind: InitStart, Time: begin})
-	err := e.boot(ctx, begin.Add(initWait))
+	err := e.boot(ctx, begin.Add(e.pool.opts.InitTimeout))
 	e.initTime = time.Since(begin)
 	if err == nil {
 		return nil

@@ -44,6 +44,9 @@ type Options struct {
 	// node is full, and MaxWait how long: 1000 and 30 s when zero.
 	MaxQueue int
 	MaxWait  time.Duration
+	// InitTimeout is the limit for the Init phase; AWS's 10 s when zero. An Init
+	// phase that fails is repeated by the first invocation.
+	InitTimeout time.Duration
 	// IdleTimeout is how long an environment is kept without invocations, and
 	// MaxAge after how long it is replaced: 10 min and 4 h when zero.
 	IdleTimeout time.Duration
@@ -66,6 +69,7 @@ func (o *Options) check() error {
 	setDefault(&o.MaxEnvironments, 64)
 	setDefault(&o.MaxQueue, 1000)
 	setDefault(&o.MaxWait, 30*time.Second)
+	setDefault(&o.InitTimeout, 10*time.Second)
 	setDefault(&o.IdleTimeout, 10*time.Minute)
 	setDefault(&o.MaxAge, 4*time.Hour)
 	setDefault(&o.MaxBlanks, 2)

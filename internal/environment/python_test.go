@@ -3,6 +3,8 @@ package environment_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -209,11 +211,10 @@ func TestPythonErrors(t *testing.T) {
 				if tt.log == "" {
 					return
 				}
-				lines := h.lines("id")
-				if len(lines) == 0 {
-					t.Fatal("nothing was logged")
+				pattern := regexp.MustCompile(strings.ReplaceAll(tt.log, "CODE", regexp.QuoteMeta(h.code)))
+				if lines := h.lines("id"); !slices.ContainsFunc(lines, pattern.MatchString) {
+					t.Errorf("log is\n%s\nand has no line that matches\n%s", strings.Join(lines, "\n"), pattern)
 				}
-				match(t, h, "log", tt.log, lines[len(lines)-1])
 			})
 		}
 	}
@@ -391,6 +392,39 @@ func TestInterpreterIsMissing(t *testing.T) {
 		match(t, h, "message", tt.want, e.ErrorMessage)
 		if lines := h.lines("id"); len(lines) != 1 || !strings.Contains(e.ErrorMessage, lines[0]) {
 			t.Errorf("log is %q", lines)
+		}
+	}
+}
+
+// A shim that picks an interpreter anew at each start is passed over for what
+// it picks.
+func TestInterpreterBehindShim(t *testing.T) {
+	var real environment.Interpreter
+	for _, i := range installed() {
+		if i.Err == nil {
+			real = i
+		}
+	}
+	if real.Path == "" {
+		t.Skip("no Python here")
+	}
+	write := func(name, text string) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	shim := write("shim", "#!/bin/sh\nexec "+real.Path+" \"$@\"\n")
+	other := write("other", "#!/bin/sh\necho /bin/python; echo 2.7.18\n")
+	broken := write("broken", "#!/bin/sh\necho cannot >&2; exit 1\n")
+	for path, want := range map[string]string{shim: "", other: "is version 2.7.18", broken: "cannot"} {
+		i, err := environment.NewInterpreters(map[string]string{real.Runtime: path}).Find(t.Context(), real.Runtime)
+		switch {
+		case want == "" && (err != nil || i.Path != real.Path || i.Version != real.Version):
+			t.Errorf("%s: %+v, %v; want %+v", path, i, err, real)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: %+v, %v; want %s", path, i, err, want)
 		}
 	}
 }

@@ -1,11 +1,12 @@
 package environment
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -62,10 +63,11 @@ type result struct {
 	err    error
 }
 
-func newRuntimeAPI(exited <-chan struct{}) *runtimeAPI {
+func newRuntimeAPI(exited <-chan struct{}, logger *slog.Logger) *runtimeAPI {
 	a := &runtimeAPI{exited: exited, state: stateStarted,
 		events: make(chan *pending), started: make(chan error, 1)}
 	a.server.Handler = a
+	a.server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelDebug)
 	return a
 }
 
@@ -97,7 +99,11 @@ func (a *runtimeAPI) init(deadline time.Time) error {
 
 // invoke hands the event to the bootstrap and waits for its answer.
 func (a *runtimeAPI) invoke(inv *Invocation, deadline time.Time) (answer, error) {
-	p := &pending{inv: inv, deadline: deadline, answer: make(chan result, 1)}
+	// A copy: after the deadline the bootstrap may still be reading.
+	p := &pending{deadline: deadline, answer: make(chan result, 1), inv: &Invocation{
+		RequestID: inv.RequestID, TraceID: inv.TraceID, InvokedARN: inv.InvokedARN, Event: bytes.Clone(inv.Event),
+		ClientContext: bytes.Clone(inv.ClientContext), Identity: bytes.Clone(inv.Identity),
+	}}
 	t := time.NewTimer(time.Until(deadline))
 	defer t.Stop()
 	select {
@@ -263,7 +269,7 @@ func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request, id string)
 		p.answer <- result{answer: answer{payload: f.payload, errorType: f.errorType}}
 		return
 	}
-	ans.payload = append(p.inv.Buffer[:0], body...)
+	ans.payload = body
 	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
 		ans.errorType = kind
 		if text, err := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body")); err == nil {
@@ -309,8 +315,8 @@ func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload))
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		body = nil
+	if err != nil {
+		body = nil // what is left of it would not be JSON
 	}
 	accepted(w)
 	a.started <- &failure{errorType: errorTypeOf(r.Header, body), payload: body}

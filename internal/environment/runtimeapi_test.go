@@ -2,6 +2,7 @@ package environment
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -23,7 +24,7 @@ func FuzzRuntimeAPI(f *testing.F) {
 		}
 		exited := make(chan struct{})
 		defer close(exited)
-		m := &apiModel{t: t, api: newRuntimeAPI(exited), state: stateStarted}
+		m := &apiModel{t: t, api: newRuntimeAPI(exited, slog.New(slog.DiscardHandler)), state: stateStarted}
 		for _, c := range calls {
 			m.step(c)
 			if m.api.state != m.state {
@@ -111,7 +112,7 @@ func (m *apiModel) call(method, path string, want int, leave bool) {
 
 func TestRuntimeAPIInit(t *testing.T) {
 	exited := make(chan struct{})
-	a := newRuntimeAPI(exited)
+	a := newRuntimeAPI(exited, slog.New(slog.DiscardHandler))
 	w := httptest.NewRecorder()
 	a.ServeHTTP(w, httptest.NewRequest("GET", "/2018-06-01/ping", nil))
 	if w.Body.String() != "pong" {

@@ -117,7 +117,11 @@ func (a *Authority) Leaf(names []string, addrs []net.IP, now time.Time) (tls.Cer
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("localca: leaf: %w", err)
 	}
-	return tls.Certificate{Certificate: [][]byte{der, a.cert.Raw}, PrivateKey: key}, nil
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("localca: leaf: %w", err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der, a.cert.Raw}, PrivateKey: key, Leaf: cert}, nil
 }
 
 func earlier(a, b time.Time) time.Time {

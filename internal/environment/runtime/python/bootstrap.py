@@ -103,11 +103,14 @@ def peak_memory():
 
 
 def flush():
-    for stream in (sys.stdout, sys.stderr):
+    streams = (sys.stdout, sys.stderr)
+    if streams != STREAMS:  # the function has put others in their place
+        streams += STREAMS
+    for stream in streams:
         try:
             stream.flush()
         except Exception:
-            pass  # closed or replaced by the function
+            pass  # the function has closed it
 
 
 def write_event(text):
@@ -119,6 +122,9 @@ def write_event(text):
         data = EVENT_MARK + len(part).to_bytes(4, "little") + part
         while data:
             data = data[os.write(1, data) :]
+
+
+STREAMS = (sys.stdout, sys.stderr)
 
 
 class Invocation:
@@ -281,11 +287,12 @@ def make_encoder():
     encode_string = json.encoder.encode_basestring_ascii
     if not ENSURE_ASCII:
         encode_string = json.encoder.encode_basestring
-    fast = None
-    if json.encoder.c_make_encoder is not None:
+    try:
         fast = json.encoder.c_make_encoder(
             None, encode_other, encode_string, None, ": ", ", ", False, False, True
         )
+    except TypeError:  # there is none, or it takes other arguments
+        fast = None
 
     def encode(value):
         if fast is not None:
