@@ -188,6 +188,7 @@ func (n *Node) openEngine(ctx context.Context) error {
 	n.driver = driver.Name()
 	n.pool, err = environment.NewPool(environment.Options{
 		Driver:          driver,
+		Dir:             filepath.Join(work, "runtimes"),
 		Region:          c.Region,
 		Runtimes:        c.Runtimes,
 		CodeDir:         func(ctx context.Context, v *state.Version) (string, error) { return n.unpack(ctx, v.CodeBlob) },

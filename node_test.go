@@ -4,7 +4,9 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -30,6 +32,8 @@ type inProcess struct {
 	stop  context.CancelFunc
 	ended chan struct{}
 	err   error
+	// wantErr is what err must say; nothing if empty.
+	wantErr string
 	// close stops the node and checks how it ends. It may be called again.
 	close func()
 }
@@ -68,8 +72,8 @@ func serve(t testing.TB, c furl.Config) *inProcess {
 	s.close = sync.OnceFunc(func() {
 		stop()
 		<-s.ended
-		if s.err != nil {
-			t.Errorf("Run: %v", s.err)
+		if got := fmt.Sprint(s.err); s.err != nil && got != s.wantErr || s.err == nil && s.wantErr != "" {
+			t.Errorf("Run: %v, want %s", s.err, s.wantErr)
 		}
 		if err := node.Close(); err != nil {
 			t.Errorf("Close: %v", err)
@@ -111,6 +115,11 @@ func (s *inProcess) deploy(t testing.TB, name, source string) string {
 	if anyRuntime() == "" {
 		t.Skip("no Python here")
 	}
+	return s.deployOn(t, anyRuntime(), name, source)
+}
+
+func (s *inProcess) deployOn(t testing.TB, runtime lambda.Runtime, name, source string) string {
+	t.Helper()
 	ctx := t.Context()
 	role, err := s.iam.CreateRole(ctx, &iam.CreateRoleRequest{RoleName: name, AssumeRolePolicyDocument: lambda.TrustPolicy})
 	if err != nil {
@@ -119,7 +128,7 @@ func (s *inProcess) deploy(t testing.TB, name, source string) string {
 	_, err = s.lambda.CreateFunction(ctx, &lambda.CreateFunctionRequest{
 		FunctionName: name,
 		Role:         role.Role.Arn,
-		Runtime:      new(anyRuntime()),
+		Runtime:      &runtime,
 		Handler:      new("lambda_function.lambda_handler"),
 		Code:         lambda.FunctionCode{ZipFile: archive(t, "lambda_function.py", source)},
 		Timeout:      new(30),
@@ -197,6 +206,22 @@ func TestNodeServesAFunctionURL(t *testing.T) {
 	}
 	if status, body := s.get(t, url); status != 400 || !strings.HasPrefix(body, "{") {
 		t.Errorf("without a name: %d %s, want 400 and an object", status, body)
+	}
+}
+
+// Where an interpreter is missing, the client hears that the function failed
+// and the operator's record says what to do.
+func TestInterpreterMissing(t *testing.T) {
+	log := &accessLog{}
+	s := serve(t, furl.Config{Access: slog.New(log), Runtimes: map[string]string{"python3.12": "/nowhere/python3.12"}})
+	url := s.deployOn(t, "python3.12", "newer", "def lambda_handler(event, context):\n    return 1\n")
+	if status, body := s.get(t, url); status != 502 || body != "Internal Server Error" {
+		t.Errorf("%d %s", status, body)
+	}
+	s.close()
+	records := strings.Join(log.lines, "\n")
+	if !strings.Contains(records, "reason=the function failed: Runtime.InvalidRuntime: ") || !strings.Contains(records, "/nowhere/python3.12") {
+		t.Errorf("recorded %s", records)
 	}
 }
 

@@ -1,11 +1,13 @@
 package furl
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
 
 	"furl/internal/environment"
+	"furl/internal/lambda"
 	"furl/internal/logs"
 	"furl/internal/state"
 )
@@ -13,37 +15,87 @@ import (
 // output puts what an execution environment says into the function's log
 // group: the function's own lines and the platform's records.
 func (n *Node) output(t *state.Target, stream string, events []environment.Event) {
-	lines := make([]logs.Event, len(events))
+	// An invocation that prints nothing has three events; they need no memory of
+	// their own here.
+	var lineRoom [8]logs.Event
+	var textRoom [512]byte
+	lines, text := lineRoom[:0], textRoom[:0]
 	for i := range events {
 		e := &events[i]
-		lines[i] = logs.Event{Time: e.Time, Message: strings.TrimSuffix(message(t, e), "\n"), RequestID: e.RequestID}
+		line := logs.Event{Time: e.Time, Message: e.Text, RequestID: e.RequestID}
+		if e.Kind != environment.Line {
+			text = appendPlatformEvent(text[:0], t, e)
+			if len(text) == 0 {
+				continue
+			}
+			line.Message = string(bytes.TrimSuffix(text, []byte("\n")))
+		}
+		lines = append(lines, line)
 	}
-	n.logs.Append(t.Version.Logging.Group, stream, lines...)
+	if len(lines) > 0 {
+		n.logs.Append(t.Version.Logging.Group, stream, lines...)
+	}
 }
 
 // formatEvent appends an event as a log tail shows it.
 func formatEvent(dst []byte, t *state.Target, e *environment.Event) []byte {
-	return append(dst, message(t, e)...)
+	if e.Kind == environment.Line {
+		return append(append(dst, e.Text...), '\n')
+	}
+	return appendPlatformEvent(dst, t, e)
 }
 
-// message words an event, with its line end.
-func message(t *state.Target, e *environment.Event) string {
+// appendPlatformEvent words a record of the platform in the function's log
+// format, with its line end.
+func appendPlatformEvent(dst []byte, t *state.Target, e *environment.Event) []byte {
+	if t.Version.Logging.Format == string(lambda.LogFormatJson) {
+		return append(dst, platformRecord(t, e)...)
+	}
 	switch e.Kind {
 	case environment.InitStart:
-		return logs.InitStartLine(runtimeVersion(t))
+		version, arn := runtimeVersion(t)
+		return logs.AppendInitStartLine(dst, version, arn)
 	case environment.InitReport:
-		return logs.InitReportLine(e.Figures.Duration, "init", logs.Status(e.Figures.Status), e.Figures.ErrorType)
+		return logs.AppendInitReportLine(dst, e.Figures.Duration, "init", logs.Status(e.Figures.Status), e.Figures.ErrorType)
 	case environment.Start:
-		return logs.StartLine(e.RequestID, t.Version.Number)
+		return logs.AppendStartLine(dst, e.RequestID, t.Version.Number)
 	case environment.Timeout:
-		return logs.TimeoutLine(e.Time, e.RequestID, e.Figures.Duration)
+		return logs.AppendTimeoutLine(dst, e.Time, e.RequestID, e.Figures.Duration)
 	case environment.End:
-		return logs.EndLine(e.RequestID)
-	case environment.Report:
-		return logs.ReportLine(report(e))
-	default:
-		return e.Text + "\n"
+		return logs.AppendEndLine(dst, e.RequestID)
+	default: // Report
+		return logs.AppendReportLine(dst, report(e))
 	}
+}
+
+// platformRecord is an event in the JSON log format, empty for those that the
+// format or the function's system log level leaves out.
+func platformRecord(t *state.Target, e *environment.Event) string {
+	r := report(e)
+	if t.Version.Logging.SystemLevel == string(lambda.SystemLogLevelWarn) && (e.Kind != environment.Report || r.Status == "") {
+		return ""
+	}
+	var text string
+	var err error
+	switch e.Kind {
+	case environment.InitStart:
+		version, arn := runtimeVersion(t)
+		text, err = logs.InitStartRecord(e.Time, logs.InitStart{
+			InitializationType: "on-demand",
+			RuntimeVersion:     version,
+			RuntimeVersionARN:  arn,
+			FunctionName:       t.Function.Name,
+			FunctionVersion:    t.Version.Number,
+		})
+	case environment.Start:
+		text, err = logs.StartRecord(e.Time, e.RequestID, t.Version.Number)
+	case environment.Report:
+		text, err = logs.ReportRecord(e.Time, r)
+	}
+	if err != nil { // strings and numbers always have a JSON form
+		return ""
+	}
+	return text
 }
 
 func report(e *environment.Event) logs.Report {
@@ -55,6 +107,9 @@ func report(e *environment.Event) logs.Report {
 		MaxMemoryMB: e.Figures.MaxMemoryMB,
 		Status:      logs.Status(e.Figures.Status),
 		ErrorType:   e.Figures.ErrorType,
+	}
+	if r.Status == logs.Error && r.ErrorType == "" {
+		r.Status = logs.Failure // the function answered, with an error
 	}
 	if e.Figures.Init > 0 {
 		r.Init = &e.Figures.Init

@@ -171,6 +171,9 @@ func (p *Pool) Close(ctx context.Context) error {
 	}
 	p.mu.Unlock()
 	p.wg.Wait()
+	if p.opts.Dir != "" {
+		return nil
+	}
 	return os.RemoveAll(p.dir)
 }
 

@@ -16,6 +16,10 @@ type Options struct {
 	// the pool.
 	Driver sandbox.Driver
 	Region string
+	// Dir is a directory of this server's own where the files of runtimes are
+	// kept from one run to the next. When it is empty they are made anew in a
+	// temporary directory, which a server that is killed leaves behind.
+	Dir string
 	// Runtimes maps runtime identifiers to interpreters that were chosen by
 	// the user; others are searched for.
 	Runtimes map[string]string

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -92,12 +91,8 @@ func NewPool(opts Options) (*Pool, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "furl-runtime-")
+	dir, err := installPython(opts.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("environment: runtimes: %w", err)
-	}
-	if err := installPython(dir); err != nil {
-		os.RemoveAll(dir)
 		return nil, err
 	}
 	p := &Pool{

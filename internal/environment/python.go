@@ -1,8 +1,11 @@
 package environment
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,15 +28,40 @@ const bootstrapModule = "_furl_bootstrap"
 const pythonStart = "import sys; sys.path.insert(0, sys.argv[1]); import " + bootstrapModule +
 	" as b; del sys.path[0]; b.main()"
 
-// installPython writes the bootstrap into dir, where every sandbox can read it.
-func installPython(dir string) error {
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return fmt.Errorf("environment: python runtime: %w", err)
+// installPython writes the bootstrap into a directory that every sandbox can
+// read, and returns it: one below parent that belongs to this very bootstrap, or
+// a temporary one when there is no parent.
+func installPython(parent string) (string, error) {
+	dir, err := "", error(nil)
+	if parent == "" {
+		dir, err = os.MkdirTemp("", "furl-runtime-")
+	} else {
+		sum := sha256.Sum256(pythonBootstrap)
+		dir = filepath.Join(parent, "python-"+hex.EncodeToString(sum[:8]))
+		err = os.MkdirAll(dir, 0o755)
 	}
-	if err := os.WriteFile(filepath.Join(dir, bootstrapModule+".py"), pythonBootstrap, 0o644); err != nil {
-		return fmt.Errorf("environment: python runtime: %w", err)
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
 	}
-	return nil
+	if err == nil {
+		err = replaceFile(filepath.Join(dir, bootstrapModule+".py"), pythonBootstrap)
+	}
+	if err != nil {
+		return "", fmt.Errorf("environment: python runtime: %w", err)
+	}
+	return dir, nil
+}
+
+// replaceFile writes a file at once, unless it has this content already: what
+// an interpreter compiled from it stays valid.
+func replaceFile(path string, content []byte) error {
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, content) {
+		return nil
+	}
+	if err := os.WriteFile(path+".new", content, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // pythonSpec is the program that waits for a function of the runtime.

@@ -428,3 +428,28 @@ func TestInterpreterBehindShim(t *testing.T) {
 		}
 	}
 }
+
+// The runtime's files serve the next server, unless they were changed.
+func TestRuntimeFilesAreKept(t *testing.T) {
+	dir := t.TempDir()
+	for _, run := range []string{"first", "second"} {
+		t.Run(run, func(t *testing.T) {
+			h := newHouse(t, func(o *environment.Options) { o.Dir = dir })
+			h.write("handlers.py", handlers)
+			if res := h.invoke(h.target("f", anyPython(t), "handlers.echo"), "id", `1`); string(res.Payload) != "1" {
+				t.Errorf("got %s", res.Payload)
+			}
+			if err := h.pool.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			files, err := filepath.Glob(dir + "/python-*/_furl_bootstrap.py")
+			compiled, _ := filepath.Glob(dir + "/python-*/__pycache__/*.pyc")
+			if len(files) != 1 || len(compiled) != 1 || err != nil {
+				t.Fatalf("files %q and %q, %v", files, compiled, err)
+			}
+			if err := os.WriteFile(files[0], []byte("raise SystemExit('spoilt')"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

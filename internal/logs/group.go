@@ -87,6 +87,9 @@ func (g *group) add(now time.Time, stream string, e *Event) {
 		request:  e.RequestID,
 		message:  cut(e.Message),
 	}
+	if s.pending == nil {
+		s.pending = make([]byte, 0, s.room)
+	}
 	at, before := s.size(), len(s.pending)
 	s.pending = appendLine(s.pending, &l)
 	n := len(s.pending) - before
@@ -158,9 +161,10 @@ func (g *group) wrote(s *segment, n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s.flushed += int64(n)
-	s.pending = s.pending[n:]
-	if len(s.pending) == 0 {
-		s.pending = nil
+	rest := s.pending[n:]
+	s.pending, s.room = nil, min(n, 2*kickBytes)
+	if len(rest) > 0 {
+		s.pending = append(make([]byte, 0, len(rest)+s.room), rest...)
 	}
 	s.touched = g.log.opts.Now()
 	g.buffered -= int64(n)

@@ -17,42 +17,42 @@ func TestPlatformLines(t *testing.T) {
 	with := func(f func(*logs.Report)) logs.Report { r := warm; f(&r); return r }
 	tests := map[string]struct{ got, want string }{
 		"init start": {
-			logs.InitStartLine("python:3.13.v7", "arn:aws:lambda:us-east-1::runtime:abc"),
+			string(logs.AppendInitStartLine(nil, "python:3.13.v7", "arn:aws:lambda:us-east-1::runtime:abc")),
 			"INIT_START Runtime Version: python:3.13.v7\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:abc\n",
 		},
-		"start": {logs.StartLine(id, "$LATEST"), "START RequestId: " + id + " Version: $LATEST\n"},
-		"end":   {logs.EndLine(id), "END RequestId: " + id + "\n"},
+		"start": {string(logs.AppendStartLine(nil, id, "$LATEST")), "START RequestId: " + id + " Version: $LATEST\n"},
+		"end":   {string(logs.AppendEndLine(nil, id)), "END RequestId: " + id + "\n"},
 		"report, warm": {
-			logs.ReportLine(warm),
+			string(logs.AppendReportLine(nil, warm)),
 			"REPORT RequestId: " + id + "\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\t\n",
 		},
 		"report, cold": {
-			logs.ReportLine(with(func(r *logs.Report) { r.Init = &init })),
+			string(logs.AppendReportLine(nil, with(func(r *logs.Report) { r.Init = &init }))),
 			"REPORT RequestId: " + id + "\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\t\n",
 		},
 		"report, function's error": {
-			logs.ReportLine(with(func(r *logs.Report) { r.Status, r.ErrorType = logs.Failure, "ValueError" })),
+			string(logs.AppendReportLine(nil, with(func(r *logs.Report) { r.Status, r.ErrorType = logs.Failure, "ValueError" }))),
 			"REPORT RequestId: " + id + "\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\t\n",
 		},
 		"report, runtime's error": {
-			logs.ReportLine(with(func(r *logs.Report) { r.Init, r.Status, r.ErrorType = &init, logs.Error, "Runtime.ExitError" })),
+			string(logs.AppendReportLine(nil, with(func(r *logs.Report) { r.Init, r.Status, r.ErrorType = &init, logs.Error, "Runtime.ExitError" }))),
 			"REPORT RequestId: " + id + "\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\t" +
 				"Init Duration: 110.10 ms\tStatus: error\tError Type: Runtime.ExitError\n",
 		},
 		"report, timeout": {
-			logs.ReportLine(with(func(r *logs.Report) { r.Duration, r.Billed, r.Status = 3*time.Second, 3*time.Second, logs.Timeout })),
+			string(logs.AppendReportLine(nil, with(func(r *logs.Report) { r.Duration, r.Billed, r.Status = 3*time.Second, 3*time.Second, logs.Timeout }))),
 			"REPORT RequestId: " + id + "\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tStatus: timeout\n",
 		},
 		"init report, error": {
-			logs.InitReportLine(998150*time.Microsecond, "invoke", logs.Error, "Runtime.Unknown"),
+			string(logs.AppendInitReportLine(nil, 998150*time.Microsecond, "invoke", logs.Error, "Runtime.Unknown")),
 			"INIT_REPORT Init Duration: 998.15 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.Unknown\n",
 		},
 		"init report, timeout": {
-			logs.InitReportLine(10007310*time.Microsecond, "init", logs.Timeout, ""),
+			string(logs.AppendInitReportLine(nil, 10007310*time.Microsecond, "init", logs.Timeout, "")),
 			"INIT_REPORT Init Duration: 10007.31 ms\tPhase: init\tStatus: timeout\n",
 		},
 		"timeout": {
-			logs.TimeoutLine(at, id, 3*time.Second),
+			string(logs.AppendTimeoutLine(nil, at, id, 3*time.Second)),
 			"2025-11-24T23:08:55.123Z " + id + " Task timed out after 3.00 seconds\n\n",
 		},
 		"stream": {

@@ -65,6 +65,7 @@ type segment struct {
 	path    string // without suffix
 	flushed int64  // bytes in the file
 	pending []byte // what comes after these; appended to, never changed
+	room    int    // how much the last flush wrote: as much is expected until the next
 	live    bool   // lines are still added
 	index   *index // nil: not loaded. Changes only while live.
 	saved   bool   // the index is on disk

@@ -116,7 +116,9 @@ func TestHangUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, answers := range []bool{true, false} {
 				c, p := link()
+				done := make(chan struct{})
 				go func() {
+					defer close(done)
 					h, _, _ := p.read()
 					if answers {
 						p.write(h, []byte("farewell"), 100)
@@ -127,6 +129,7 @@ func TestHangUp(t *testing.T) {
 				if answers && (string(a.Body) != "farewell" || err != nil) || !answers && !errors.Is(err, io.EOF) {
 					t.Errorf("answers %v: %q, %v", answers, a.Body, err)
 				}
+				<-done
 				if _, err := c.Exchange(1, 0, nil, nil, time.Now().Add(time.Minute), 100, nil); !errors.Is(err, sandbox.ErrNotSent) {
 					t.Errorf("afterwards: %v", err)
 				}

@@ -91,6 +91,8 @@ type local struct {
 	alive  map[*child]struct{}
 }
 
+// newLocal prepares to start programs. Descriptors that this process inherited
+// are no longer passed on, by whatever it starts.
 func newLocal() *local {
 	closeOnExec()
 	s := &local{fork: make(chan func()), alive: make(map[*child]struct{})}
