@@ -36,7 +36,7 @@ func ranks(t *testing.T) map[string]int {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	row := regexp.MustCompile("^\\| (\\d) \\| (.*?) \\|")
+	row := regexp.MustCompile(`^\| (\d) \| (.*?) \|`)
 	name := regexp.MustCompile("`([a-z0-9/]+)`")
 	out := map[string]int{}
 	for sc := bufio.NewScanner(f); sc.Scan(); {
