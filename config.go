@@ -42,6 +42,11 @@ type Config struct {
 	// directory; they are not stored.
 	RootAccessKeyID     string
 	RootSecretAccessKey string
+	// Isolation is what functions run in: process (the server's user and
+	// network) or namespace (Linux: a sandbox of their own, without a network).
+	// A server that cannot have what is asked for does not start.
+	// Default: process.
+	Isolation string
 	// MaxEnvironments bounds the execution environments of this node.
 	// Default: 64.
 	MaxEnvironments int
@@ -68,6 +73,12 @@ const (
 	URLAuthDual    = "dual"
 )
 
+// Values of Config.Isolation.
+const (
+	IsolationProcess   = "process"
+	IsolationNamespace = "namespace"
+)
+
 const (
 	defaultListen    = "127.0.0.1:4566"
 	defaultListenTLS = "127.0.0.1:443"
@@ -85,6 +96,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Domain = orDefault(strings.ToLower(strings.TrimSuffix(c.Domain, ".")), "localhost")
 	c.URLAuth = orDefault(c.URLAuth, URLAuthClassic)
+	c.Isolation = orDefault(c.Isolation, IsolationProcess)
 	if c.MaxEnvironments == 0 {
 		c.MaxEnvironments = 64
 	}
@@ -130,6 +142,9 @@ func (c Config) Validate() error {
 	}
 	if c.URLAuth != "" && c.URLAuth != URLAuthClassic && c.URLAuth != URLAuthDual {
 		bad("url-auth %q: want %s or %s", c.URLAuth, URLAuthClassic, URLAuthDual)
+	}
+	if c.Isolation != "" && c.Isolation != IsolationProcess && c.Isolation != IsolationNamespace {
+		bad("isolation %q: want %s or %s", c.Isolation, IsolationProcess, IsolationNamespace)
 	}
 	if (c.RootAccessKeyID == "") != (c.RootSecretAccessKey == "") {
 		bad("a root access key needs both an id and a secret")

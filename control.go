@@ -46,6 +46,7 @@ func (n *Node) newControl(judge *authz.Authorizer, s controlServices) (http.Hand
 		"lambda": s.lambda, "iam": s.iam, "sts": s.sts, "furl": s.admin,
 	}}
 	return awsapi.NewServer(awsapi.Hooks{
+		Precheck:     c.precheck,
 		Authenticate: c.authenticate,
 		Authorize:    c.authorize,
 		Done:         c.record,
@@ -62,6 +63,16 @@ func (c *control) scope(service string) sigv4.Scope {
 	default:
 		return sigv4.Scope{Service: service, Regions: []string{c.node.config.Region}, Skew: 5 * time.Minute}
 	}
+}
+
+// precheck refuses what has no good key, scope or date: whoever has none must
+// not fill the server's memory.
+func (c *control) precheck(r *http.Request, service string) error {
+	_, err := c.judge.Claim(c.node.state.Snapshot(), r, c.scope(service))
+	if err != nil {
+		return signatureError(err)
+	}
+	return nil
 }
 
 func (c *control) authenticate(r *http.Request, service string, body []byte) (context.Context, error) {

@@ -2,8 +2,10 @@ package furl
 
 import (
 	"crypto/tls"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
 	"furl/internal/localca"
@@ -16,6 +18,9 @@ func NewGuard(l net.Listener, connections int, logger *slog.Logger) net.Listener
 
 // TransferTime is how long a client may take for so many bytes.
 func TransferTime(n int64) time.Duration { return transferTime(n) }
+
+// TimeBody is timeBody.
+func TimeBody(w http.ResponseWriter, r *http.Request) io.ReadCloser { return timeBody(w, r) }
 
 // Certificates is what TLS clients are shown at the time that now tells.
 func Certificates(ca *localca.Authority, now func() time.Time) func() (*tls.Certificate, error) {

@@ -10,12 +10,15 @@
 // The command furl is a thin shell around it. Everything else is internal.
 package furl
 
-import "furl/internal/sandbox"
+import (
+	"furl/internal/sandbox"
+	"furl/internal/sandbox/namespace"
+)
 
 // Supervise is called first in the main of a program that serves as its own
-// Config.Supervisor. It reports whether the process was started as one: then
+// Config.Supervisor, or with IsolationNamespace. It reports whether the process was started as one: then
 // its work is done, and main must return.
-func Supervise() bool { return sandbox.Supervise() }
+func Supervise() bool { return namespace.Main() || sandbox.Supervise() }
 
 // SelfSupervisor is the command line that runs this very program as a
 // supervisor, for Config.Supervisor.

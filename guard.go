@@ -132,12 +132,20 @@ type guarded struct {
 	net.Conn
 	slots  chan struct{}
 	closed atomic.Bool
+	// until is the write deadline; only the writer touches it.
+	until time.Time
 }
 
-// Write gives the client a time to take p.
+// Write gives the client the time that p may take, or up to one grace more: so
+// that a connection with much traffic has its deadline moved now and then, not
+// with every write.
 func (c *guarded) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(transferTime(int64(len(p))))); err != nil {
-		return 0, err
+	need := time.Now().Add(transferTime(int64(len(p))))
+	if need.After(c.until) {
+		c.until = need.Add(transferGrace)
+		if err := c.SetWriteDeadline(c.until); err != nil {
+			return 0, err
+		}
 	}
 	return c.Conn.Write(p)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -153,8 +154,9 @@ func TestGuardCutsOffClientsThatDoNotRead(t *testing.T) {
 			if _, err := conn.Write(make([]byte, size)); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("Write: %v, want a timeout", err)
 			}
-			if took := time.Since(began); took != furl.TransferTime(int64(size)) {
-				t.Errorf("%d bytes were given %v", size, took)
+			least := furl.TransferTime(int64(size))
+			if took := time.Since(began); took < least || took > least+furl.TransferTime(0) {
+				t.Errorf("%d bytes were given %v, want %v and at most %v more", size, took, least, furl.TransferTime(0))
 			}
 			go func() {
 				time.Sleep(20 * time.Second) // the bubble's time
@@ -162,6 +164,12 @@ func TestGuardCutsOffClientsThatDoNotRead(t *testing.T) {
 			}()
 			if _, err := conn.Write(make([]byte, size)); err != nil {
 				t.Errorf("a client that came in time: %v", err)
+			}
+			// A write later on has its whole time again.
+			time.Sleep(least)
+			began = time.Now()
+			if _, err := conn.Write(make([]byte, size)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) < least {
+				t.Errorf("Write: %v after %v, want a timeout after %v", err, time.Since(began), least)
 			}
 			conn.Close()
 		})
@@ -193,5 +201,47 @@ func TestCertificatesAreRenewed(t *testing.T) {
 	}
 	if len(seen) < 2 || len(seen) > 40 {
 		t.Errorf("%d certificates in 800 days", len(seen))
+	}
+}
+
+// The time for a body begins with the request and ends with the body: what
+// follows is the function's time.
+func TestTimeForABody(t *testing.T) {
+	for _, c := range []struct {
+		name, sent string
+		want       string
+		after      time.Duration
+	}{
+		{"whole", "hello", "HTTP/1.1 200 OK", time.Hour},
+		{"half", "he", "HTTP/1.1 408 Request Timeout", furl.TransferTime(5)},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r.Body = furl.TimeBody(w, r)
+				if _, err := io.ReadAll(r.Body); err != nil {
+					w.WriteHeader(http.StatusRequestTimeout)
+					return
+				}
+				time.Sleep(time.Hour) // a function that takes its time
+				if err := r.Context().Err(); err != nil {
+					t.Errorf("%s: the request ended: %v", c.name, err)
+				}
+			})}
+			client, conn := net.Pipe()
+			inner := make(scripted, 1)
+			inner <- conn
+			go server.Serve(inner)
+			began := time.Now()
+			fmt.Fprintf(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n%s", c.sent)
+			answer := make([]byte, len(c.want))
+			if _, err := io.ReadFull(client, answer); err != nil || string(answer) != c.want {
+				t.Errorf("%s: %q, %v", c.name, answer, err)
+			}
+			if took := time.Since(began); took != c.after {
+				t.Errorf("%s: answered after %v, want %v", c.name, took, c.after)
+			}
+			client.Close()
+			server.Close()
+		})
 	}
 }

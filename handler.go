@@ -123,8 +123,8 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, status int, rea
 // beginning is as much of a client's text as a record needs.
 func beginning(s string) string { return s[:min(len(s), 256)] }
 
-// longestBody stands for the length of a body that does not say.
-const longestBody = 70 << 20
+// unknownBody stands for the length of a body that does not say its own.
+const unknownBody = 8 << 20
 
 // timedBody is a request body that must arrive in time.
 type timedBody struct {
@@ -135,8 +135,8 @@ type timedBody struct {
 // timeBody begins the time that the client has for its body.
 func timeBody(w http.ResponseWriter, r *http.Request) io.ReadCloser {
 	size := r.ContentLength
-	if size < 0 || size > longestBody {
-		size = longestBody
+	if size < 0 {
+		size = unknownBody
 	}
 	b := &timedBody{r.Body, http.NewResponseController(w)}
 	b.conn.SetReadDeadline(time.Now().Add(transferTime(size))) // where it cannot be set there is none to exceed

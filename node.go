@@ -20,6 +20,7 @@ import (
 	"furl/internal/localca"
 	"furl/internal/logs"
 	"furl/internal/sandbox"
+	"furl/internal/sandbox/namespace"
 	"furl/internal/sigv4"
 	"furl/internal/state"
 	"furl/internal/store/sqlite"
@@ -180,7 +181,7 @@ func (n *Node) openEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	driver, err := sandbox.NewProcess(sandbox.ProcessOptions{Dir: work, Supervisor: c.Supervisor})
+	driver, err := newDriver(ctx, c, work)
 	if err != nil {
 		return err
 	}
@@ -204,6 +205,26 @@ func (n *Node) openEngine(ctx context.Context) error {
 	n.onClose("environments", n.closePool)
 	n.state.Subscribe(func(_, next *state.Snapshot) { n.pool.Update(next.Target) })
 	return nil
+}
+
+// newDriver makes the sandboxes that functions run in. What was asked for and
+// cannot be had is an error with its reasons, never something weaker.
+func newDriver(ctx context.Context, c Config, work string) (sandbox.Driver, error) {
+	if c.Isolation == IsolationProcess {
+		return sandbox.NewProcess(sandbox.ProcessOptions{Dir: work, Supervisor: c.Supervisor})
+	}
+	options := namespace.Options{Logger: c.Logger}
+	driver, err := namespace.New(options)
+	if err == nil {
+		return driver, nil
+	}
+	err = fmt.Errorf("furl: isolation %s: %w", c.Isolation, err)
+	for _, f := range namespace.Diagnose(ctx, options).Features {
+		if !f.OK {
+			err = fmt.Errorf("%w\n  %s: %s; %s", err, f.Name, f.Detail, f.Hint)
+		}
+	}
+	return nil, err
 }
 
 // closePool ends the execution environments. Invocations that are under way
@@ -249,6 +270,7 @@ func (n *Node) openServices(ctx context.Context) error {
 		Now:         time.Now,
 	})
 	n.onClose("functions", functions.Close)
+	n.startSweeper()
 	api, err := n.newControl(judge, controlServices{
 		lambda: functions,
 		iam:    iam.New(n.state, time.Now),

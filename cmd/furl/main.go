@@ -4,13 +4,13 @@ package main
 import (
 	"os"
 
+	"furl"
 	"furl/internal/cli"
-	"furl/internal/sandbox"
 )
 
 func main() {
 	// The server starts this program again as the parent of its sandboxes.
-	if sandbox.Supervise() {
+	if furl.Supervise() {
 		return
 	}
 	os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

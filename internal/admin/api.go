@@ -245,6 +245,8 @@ type GetStatusResponse struct {
 	// Runtimes are those asked for that the server has an interpreter for, in
 	// order of version.
 	Runtimes []Runtime
+	// MissingRuntimes are those asked for by name that it has none for.
+	MissingRuntimes []MissingRuntime
 }
 
 // EnvironmentCounts counts execution environments, and who waits for them.
@@ -263,6 +265,13 @@ type Runtime struct {
 	Runtime string
 	Path    string
 	Version string
+}
+
+// MissingRuntime is a managed runtime that cannot be run.
+type MissingRuntime struct {
+	Runtime string
+	// Reason is what is wrong with the interpreter; left out when there is none.
+	Reason *string
 }
 
 // constraints are the restrictions on what requests hold.

@@ -43,7 +43,7 @@ func (s *Service) ExplainURL(ctx context.Context, in *ExplainURLRequest) (*Expla
 		Summary:         s.summary(c, &f),
 		FunctionArn:     new(c.arn()),
 		DualWouldRefuse: f.dualWouldRefuse,
-		Decisions:       s.renderDecisions(f.actions),
+		Decisions:       s.renderDecisions(c, f.actions),
 		Fix:             s.fix(*c),
 		Notes:           s.notes(c, &f),
 	}
@@ -139,7 +139,7 @@ func (s *Service) explainOutside(ctx context.Context, reason, about string) *Exp
 // not have.
 const maxURLNotes = 5
 
-func (s *Service) renderDecisions(actions []policy.Explanation) []Decision {
+func (s *Service) renderDecisions(c *scene, actions []policy.Explanation) []Decision {
 	out := make([]Decision, 0, len(actions))
 	for i := range actions {
 		x := &actions[i]
@@ -159,7 +159,7 @@ func (s *Service) renderDecisions(actions []policy.Explanation) []Decision {
 				Effect: st.Effect.String(), Applies: st.Applies(), Why: []string{},
 			}
 			for _, failure := range st.Failures {
-				one.Why = append(one.Why, failure.String())
+				one.Why = append(one.Why, c.why(failure))
 			}
 			d.Statements = append(d.Statements, one)
 		}

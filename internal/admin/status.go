@@ -2,8 +2,11 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
+
+	"furl/internal/environment"
 )
 
 // anyRuntime asks GetStatus for every managed runtime.
@@ -23,8 +26,8 @@ func (s *Service) GetStatus(ctx context.Context, in *GetStatusRequest) (*GetStat
 		Users:           len(snap.Users(account(ctx))),
 		Roles:           len(snap.Roles(account(ctx))),
 		IsolationDriver: s.driver,
-		Runtimes:        s.runtimes(ctx, in.Runtimes),
 	}
+	out.Runtimes, out.MissingRuntimes = s.runtimes(ctx, in.Runtimes)
 	out.Functions, out.FunctionUrls = snap.Counts()
 	if s.pool != nil {
 		n := s.pool.Stats()
@@ -33,11 +36,12 @@ func (s *Service) GetStatus(ctx context.Context, in *GetStatusRequest) (*GetStat
 	return out, nil
 }
 
-// runtimes finds the interpreters of runtimes.
-func (s *Service) runtimes(ctx context.Context, wanted []string) []Runtime {
-	found := []Runtime{}
+// runtimes finds the interpreters of runtimes, and tells of those that were
+// asked for by name and have none.
+func (s *Service) runtimes(ctx context.Context, wanted []string) (found []Runtime, missing []MissingRuntime) {
+	found = []Runtime{}
 	if s.pool == nil || len(wanted) == 0 {
-		return found
+		return found, nil
 	}
 	interpreters := s.pool.Interpreters()
 	if slices.Contains(wanted, anyRuntime) {
@@ -46,13 +50,19 @@ func (s *Service) runtimes(ctx context.Context, wanted []string) []Runtime {
 				found = append(found, Runtime{i.Runtime, i.Path, i.Version})
 			}
 		}
-		return found
+		return found, nil
 	}
 	for _, name := range wanted {
-		// Why there is none is for whoever needs it, not an error here.
-		if i, err := interpreters.Find(ctx, name); err == nil {
+		i, err := interpreters.Find(ctx, name)
+		if err == nil {
 			found = append(found, Runtime{i.Runtime, i.Path, i.Version})
+			continue
 		}
+		one := MissingRuntime{Runtime: name}
+		if why, ok := errors.AsType[*environment.InterpreterError](err); ok && why.Cause != nil {
+			one.Reason = new(why.Cause.Error())
+		}
+		missing = append(missing, one)
 	}
-	return found
+	return found, missing
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"furl/internal/authz"
@@ -78,10 +79,26 @@ func (s *Service) notes(c *scene, f *finding) []string {
 	if c.method == "OPTIONS" && c.url.CORS != nil {
 		note("a preflight (OPTIONS with Origin and Access-Control-Request-Method) is answered by the URL's CORS configuration, without any permission")
 	}
+	if n := c.function.Function.ReservedConcurrency; n != nil && *n == 0 {
+		note("the function's reserved concurrency is 0: every call is throttled (429) even where it is allowed, until %s",
+			shellLine([]string{"aws", "lambda", "delete-function-concurrency", "--function-name", c.function.Function.Name}))
+	}
 	if keys := missingKeys(f); len(keys) > 0 {
 		note("policies ask for condition keys that this call does not have: %s", strings.Join(keys, ", "))
 	}
 	return notes
+}
+
+// why words what does not fit in a statement. One that names the caller and
+// still does not mean it was written for somebody else of that name.
+func (c *scene) why(f policy.Failure) string {
+	if f.Element == "Principal" && c.user != nil && slices.Contains(f.Want, c.user.ARN) {
+		if id := c.bound[c.user.ARN]; id != "" && id != c.user.User.ID {
+			return fmt.Sprintf("Principal is %s (%s), which was deleted: the present user %s (%s) has the same name and is another; write the statement anew",
+				c.user.ARN, id, c.user.User.Name, c.user.User.ID)
+		}
+	}
+	return f.String()
 }
 
 // missingKeys are condition keys of the action that decided; those of function

@@ -98,10 +98,23 @@ func (x *exchange) route(rq *request) error {
 		}
 		if op, labels := one.router.find(rq.method, rq.path, rq.query); op != nil {
 			x.service, x.op, rq.labels = one, op, labels
+			if err := x.precheck(); err != nil {
+				x.drain(op.BodyLimit)
+				return err
+			}
 			return x.readBody(rq, op.BodyLimit)
 		}
 	}
 	return unknownRoute(rq.method, rq.path)
+}
+
+// precheck asks who calls before a large body is read into memory.
+func (x *exchange) precheck() error {
+	check := x.server.hooks.Precheck
+	if check == nil || x.r.ContentLength >= 0 && x.r.ContentLength <= DefaultBodyLimit {
+		return nil
+	}
+	return check(x.r, x.service.SigningName)
 }
 
 // action finds the operation of the Query protocol. Parameters may come in the body and in the query string.

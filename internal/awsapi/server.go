@@ -14,6 +14,8 @@ import (
 
 // Hooks are what a Server leaves to others. A nil hook is left out, but a nil RequestID makes random UUIDs.
 type Hooks struct {
+	// Precheck refuses a caller whose credentials cannot be good, before a large body is read. Nil lets every body in.
+	Precheck func(r *http.Request, service string) error
 	// Authenticate finds out who calls, before the request is decoded. Service is the signing name of the service that
 	// the request is for. It returns a context that carries the caller, or an error, which is answered in the
 	// service's protocol.

@@ -33,8 +33,9 @@ type spec struct {
 	timeout int // seconds
 	env     map[string]string
 	role    string // name or ARN
-	// auth is the AuthType of the function's URL; empty makes none.
-	auth string
+	// auth is the AuthType that the function's URL is to have; empty keeps the one
+	// that it has. newAuth is that of a URL that is made; empty makes none.
+	auth, newAuth string
 }
 
 // deployment is what was deployed: the JSON of up and deploy.
@@ -45,7 +46,8 @@ type deployment struct {
 	Handler      string `json:"Handler"`
 	CodeSha256   string `json:"CodeSha256"`
 	CodeSize     int64  `json:"CodeSize"`
-	// Action is created, updated or unchanged.
+	// Action is created, updated or unchanged; a change of the URL's AuthType
+	// counts as an update.
 	Action      string `json:"Action"`
 	FunctionUrl string `json:"FunctionUrl,omitempty"`
 	AuthType    string `json:"AuthType,omitempty"`
@@ -55,8 +57,8 @@ type deployment struct {
 type deployer struct {
 	*clients
 	progress func(format string, args ...any)
-	// python is this machine's own Python runtime.
-	python func(context.Context) string
+	// local is this machine's own runtime of a family, or empty.
+	local func(ctx context.Context, family string) string
 }
 
 // deploy makes the server's function what spec says, changing what differs.
@@ -78,12 +80,21 @@ func (d *deployer) deploy(ctx context.Context, s *spec) (*deployment, error) {
 		CodeSize:     value(config.CodeSize),
 		Action:       action,
 	}
-	if s.auth == "" {
+	if s.newAuth == "" {
 		return out, nil
 	}
-	out.AuthType = s.auth
-	out.FunctionUrl, err = d.url(ctx, s.name, lambda.FunctionUrlAuthType(s.auth))
-	return out, err
+	u, err := d.url(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	out.FunctionUrl, out.AuthType = u.address, string(u.auth)
+	if u.changed && out.Action == actionUnchanged {
+		out.Action = actionUpdated
+	}
+	// Should the function be removed and come again while it is watched, its new
+	// URL must not be more open than this one.
+	s.newAuth = out.AuthType
+	return out, nil
 }
 
 // function creates the function, or updates the one that is there.

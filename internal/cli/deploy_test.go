@@ -90,8 +90,31 @@ func TestDeployRefusals(t *testing.T) {
 	furlWith(t, environ, "deploy", dir, "--runtime", "python3.99").matches(t, 1, "", `^furl: InvalidParameterValueException`)
 	furlWith(t, environ, "list").matches(t, 0, "", "there is no function yet")
 	// As on AWS a function can be made that nothing here can run, but it is said.
-	furlWith(t, environ, "deploy", dir, "--runtime", "nodejs22.x", "--handler", "index.handler").matches(t, 0, ":function:app$", `its calls will fail: runtime nodejs22.x`)
+	furlWith(t, environ, "deploy", dir, "--runtime", "ruby3.3", "--handler", "app.handler").matches(t, 0, ":function:app$", `its calls will fail: runtime ruby3.3 is not supported; use nodejs16.x to nodejs24.x, python3.8 to python3.14, or provided`)
 	furlWith(t, environ, "deploy", write(t, map[string]string{"bootstrap*": "#!/bin/sh\n"}), "--name", "custom").matches(t, 0, ":function:custom$", `\(provided.al2023, bootstrap,`)
+}
+
+// TestDeployPicksNode: a script runs with the Node.js of this machine, or with
+// the newest that there is a runtime for.
+func TestDeployPicksNode(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	node := func(major string) {
+		text := "#!/bin/sh\ncase $1 in -p) echo nodejs" + major + ".x;; *) echo " + dir + "/node; echo " + major + ".1.0;; esac\n"
+		if err := os.WriteFile(filepath.Join(dir, "node"), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	node("16")
+	environ, _ := serve(t)
+	script := write(t, map[string]string{"index.mjs": "export const handler = async () => 1;\n"})
+	if d := deploy(t, environ, script); d.Runtime != "nodejs16.x" || d.Handler != "index.handler" {
+		t.Errorf("%+v", d)
+	}
+	node("17") // which Lambda never had
+	if d := deploy(t, environ, script, "--name", "other"); !strings.HasPrefix(d.Runtime, "nodejs") || d.Runtime == "nodejs17.x" {
+		t.Errorf("%+v", d)
+	}
 }
 
 func TestListAndRemove(t *testing.T) {

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"strings"
 
 	"furl/internal/admin"
@@ -54,41 +57,125 @@ func (d *deployer) roleARN(ctx context.Context, name string) (string, error) {
 	return made.Role.Arn, nil
 }
 
-// url gives the function a URL with an AuthType, or its URL that AuthType. One
-// with NONE is opened to everyone.
-func (d *deployer) url(ctx context.Context, name string, auth lambda.FunctionUrlAuthType) (string, error) {
-	address, err := d.urlConfig(ctx, name, auth)
-	if err != nil || auth != lambda.FunctionUrlAuthTypeNone {
-		return address, err
+// functionURL is the URL that a function was given, or had.
+type functionURL struct {
+	address string
+	auth    lambda.FunctionUrlAuthType
+	// made and changed tell that the URL is new, or has another AuthType.
+	made, changed bool
+}
+
+// url gives the function a URL, or its URL the AuthType that the spec names. One
+// with NONE is opened to everyone; one that the spec wants signed is closed.
+func (d *deployer) url(ctx context.Context, s *spec) (functionURL, error) {
+	u, err := d.urlConfig(ctx, s)
+	switch {
+	case err != nil:
+		return u, err
+	case u.auth == lambda.FunctionUrlAuthTypeNone:
+		return u, d.open(ctx, s.name, u)
+	case s.auth != "":
+		return u, d.shut(ctx, s.name)
 	}
+	return u, nil
+}
+
+func (d *deployer) urlConfig(ctx context.Context, s *spec) (functionURL, error) {
+	have, err := d.lambda.GetFunctionUrlConfig(ctx, &lambda.GetFunctionUrlConfigRequest{FunctionName: s.name})
+	wanted := lambda.FunctionUrlAuthType(s.auth)
+	if isCode(err, "ResourceNotFoundException") {
+		wanted = cmp.Or(wanted, lambda.FunctionUrlAuthType(s.newAuth))
+		made, err := d.lambda.CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigRequest{FunctionName: s.name, AuthType: wanted})
+		if isCode(err, "ResourceConflictException") {
+			return d.urlConfig(ctx, s) // made by somebody else just now
+		}
+		if err != nil {
+			return functionURL{}, err
+		}
+		return functionURL{address: made.FunctionUrl, auth: wanted, made: true}, nil
+	}
+	if err != nil {
+		return functionURL{}, err
+	}
+	if wanted == "" || wanted == have.AuthType {
+		return functionURL{address: have.FunctionUrl, auth: have.AuthType}, nil
+	}
+	_, err = d.lambda.UpdateFunctionUrlConfig(ctx, &lambda.UpdateFunctionUrlConfigRequest{FunctionName: s.name, AuthType: &wanted})
+	if err != nil {
+		return functionURL{}, err
+	}
+	meaning := "open to everyone"
+	if wanted == lambda.FunctionUrlAuthTypeAwsIam {
+		meaning = "for signed calls only"
+	}
+	d.progress("URL: %s -> %s, %s", have.AuthType, wanted, meaning)
+	return functionURL{address: have.FunctionUrl, auth: wanted, changed: true}, nil
+}
+
+// open gives everyone the permissions for a URL with the AuthType NONE. That is
+// told of a URL that lacked them.
+func (d *deployer) open(ctx context.Context, name string, u functionURL) error {
+	auth := lambda.FunctionUrlAuthTypeNone
 	for _, in := range []*lambda.AddPermissionRequest{
 		{StatementId: publicURLStatement, Action: "lambda:InvokeFunctionUrl", FunctionUrlAuthType: &auth},
 		{StatementId: publicInvokeStatement, Action: "lambda:InvokeFunction", InvokedViaFunctionUrl: new(true)},
 	} {
 		in.FunctionName, in.Principal = name, "*"
-		if _, err := d.lambda.AddPermission(ctx, in); err != nil && !isCode(err, "ResourceConflictException") {
-			return "", err
+		_, err := d.lambda.AddPermission(ctx, in)
+		switch {
+		case isCode(err, "ResourceConflictException"): // it is there
+		case err != nil:
+			return err
+		case !u.made && !u.changed:
+			d.progress("URL: permission %s added, open to everyone", in.StatementId)
 		}
 	}
-	return address, nil
+	return nil
 }
 
-func (d *deployer) urlConfig(ctx context.Context, name string, auth lambda.FunctionUrlAuthType) (string, error) {
-	have, err := d.lambda.GetFunctionUrlConfig(ctx, &lambda.GetFunctionUrlConfigRequest{FunctionName: name})
-	switch {
-	case isCode(err, "ResourceNotFoundException"):
-		made, err := d.lambda.CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigRequest{FunctionName: name, AuthType: auth})
-		if isCode(err, "ResourceConflictException") {
-			return d.urlConfig(ctx, name, auth) // made by somebody else just now
-		}
-		if err != nil {
-			return "", err
-		}
-		return made.FunctionUrl, nil
-	case err != nil:
-		return "", err
-	case have.AuthType != auth:
-		_, err = d.lambda.UpdateFunctionUrlConfig(ctx, &lambda.UpdateFunctionUrlConfigRequest{FunctionName: name, AuthType: &auth})
+// shut takes the permissions that open adds away again. Statements that
+// somebody else wrote under the same ids stay.
+func (d *deployer) shut(ctx context.Context, name string) error {
+	got, err := d.lambda.GetPolicy(ctx, &lambda.GetPolicyRequest{FunctionName: name})
+	if isCode(err, "ResourceNotFoundException") {
+		return nil // it has no policy
 	}
-	return have.FunctionUrl, err
+	if err != nil {
+		return err
+	}
+	sids, err := publicStatements(value(got.Policy))
+	if err != nil {
+		return err
+	}
+	for _, sid := range sids {
+		err := d.lambda.RemovePermission(ctx, &lambda.RemovePermissionRequest{FunctionName: name, StatementId: sid})
+		if err != nil && !isCode(err, "ResourceNotFoundException") {
+			return err
+		}
+	}
+	return nil
+}
+
+// publicStatements are the ids of the statements in a resource policy that are
+// as open writes them.
+func publicStatements(policy string) ([]string, error) {
+	var doc struct {
+		Statement []struct {
+			Sid, Effect string
+			Principal   any
+			Condition   map[string]map[string]any
+		}
+	}
+	if err := json.Unmarshal([]byte(policy), &doc); err != nil {
+		return nil, fmt.Errorf("policy of the function: %w", err)
+	}
+	var sids []string
+	for _, st := range doc.Statement {
+		everyone := st.Effect == "Allow" && st.Principal == "*"
+		unsigned := st.Sid == publicURLStatement && st.Condition["StringEquals"]["lambda:FunctionUrlAuthType"] == string(lambda.FunctionUrlAuthTypeNone)
+		if everyone && (unsigned || st.Sid == publicInvokeStatement) {
+			sids = append(sids, st.Sid)
+		}
+	}
+	return sids, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"furl/internal/environment"
 	"furl/internal/lambda"
 )
 
@@ -17,13 +18,15 @@ type deployFlags struct {
 	memory, timeout              int
 	env                          []string
 	watch, json                  bool
+	// given tells whether a flag was given, by name.
+	given func(flag string) bool
 }
 
 func addDeployFlags(cmd *cobra.Command) *deployFlags {
-	f := &deployFlags{}
+	f := &deployFlags{given: cmd.Flags().Changed}
 	fs := cmd.Flags()
 	fs.StringVar(&f.name, "name", "", "`NAME` of the function (default the directory's or file's)")
-	fs.StringVar(&f.runtime, "runtime", "", "`RUNTIME`, for example python3.12 or provided.al2023 (default guessed)")
+	fs.StringVar(&f.runtime, "runtime", "", "`RUNTIME`, for example python3.12, nodejs22.x or provided.al2023 (default guessed)")
 	fs.StringVar(&f.handler, "handler", "", "handler, `FILE.FUNCTION` without the file's ending (default guessed)")
 	fs.StringVar(&f.role, "role", "", "name or `ARN` of the role to run with (default "+standardRole+", made when missing)")
 	fs.IntVar(&f.memory, "memory", 0, "memory in `MB` (default 128)")
@@ -31,22 +34,15 @@ func addDeployFlags(cmd *cobra.Command) *deployFlags {
 	fs.StringArrayVar(&f.env, "env", nil, "variable of the function, `NAME=VALUE`; may be repeated and replaces all that it had")
 	fs.BoolVar(&f.watch, "watch", false, "stay and deploy again whenever the code changes")
 	fs.BoolVar(&f.json, "json", false, "print JSON: FunctionName, FunctionArn, Runtime, Handler, CodeSha256, CodeSize, Action, FunctionUrl, AuthType")
-	completeFlag(cmd, "runtime", slices.Concat(pythonRuntimes(), []string{standardProvided})...)
+	completeFlag(cmd, "runtime", append(environment.ManagedRuntimes(), standardProvided)...)
 	return f
 }
 
-func pythonRuntimes() []string {
-	var list []string
-	for minor := 8; minor <= 14; minor++ {
-		list = append(list, fmt.Sprintf("python3.%d", minor))
-	}
-	return list
-}
-
-// spec makes of the flags what is to be deployed.
-func (f *deployFlags) spec(path, auth string) (*spec, error) {
-	if f.memory < 0 || f.timeout < 0 {
-		return nil, usagef("--memory and --timeout cannot be negative")
+// spec makes of the flags what is to be deployed; auth and newAuth are those of
+// the spec.
+func (f *deployFlags) spec(path, auth, newAuth string) (*spec, error) {
+	if f.memory <= 0 && f.given("memory") || f.timeout <= 0 && f.given("timeout") {
+		return nil, usagef("--memory and --timeout must be more than 0")
 	}
 	source, err := openSource(path)
 	if err != nil {
@@ -54,7 +50,7 @@ func (f *deployFlags) spec(path, auth string) (*spec, error) {
 	}
 	s := &spec{
 		source: source, name: f.name, runtime: f.runtime, handler: f.handler,
-		memory: f.memory, timeout: f.timeout, role: f.role, auth: auth,
+		memory: f.memory, timeout: f.timeout, role: f.role, auth: auth, newAuth: newAuth,
 	}
 	if len(f.env) > 0 {
 		s.env = map[string]string{}
@@ -111,7 +107,7 @@ the function's ARN.`,
 				return err
 			}
 		}
-		s, err := flags.spec(args[0], url)
+		s, err := flags.spec(args[0], url, url)
 		if err != nil {
 			return err
 		}
@@ -119,36 +115,39 @@ the function's ARN.`,
 		if err != nil {
 			return err
 		}
-		d := a.newDeployer(c)
-		if err := a.deployOnce(cmd.Context(), d, s, flags.json); err != nil {
-			return err
-		}
-		if flags.watch {
-			return a.watch(cmd.Context(), d, s)
-		}
-		return nil
+		return a.deployAndWatch(cmd.Context(), a.newDeployer(c), s, flags)
 	}
 	return cmd
 }
 
+// deployAndWatch deploys, and with --watch stays until ctx ends.
+func (a *app) deployAndWatch(ctx context.Context, d *deployer, s *spec, flags *deployFlags) error {
+	out, err := a.deployOnce(ctx, d, s, flags.json)
+	if err != nil || !flags.watch {
+		return err
+	}
+	return a.watch(ctx, d, s, out, flags.json)
+}
+
 func (a *app) newDeployer(c *clients) *deployer {
-	return &deployer{clients: c, progress: a.progress, python: localPython}
+	return &deployer{clients: c, progress: a.progress, local: localRuntime}
 }
 
 // deployOnce deploys, tells on stderr what was done and prints the result.
-func (a *app) deployOnce(ctx context.Context, d *deployer, s *spec, asJSON bool) error {
+func (a *app) deployOnce(ctx context.Context, d *deployer, s *spec, asJSON bool) (*deployment, error) {
 	out, err := d.deploy(ctx, s)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.progress("function %s %s (%s, %s, %s)", out.FunctionName, out.Action, out.Runtime, out.Handler, size(int(out.CodeSize)))
-	missing, err := d.missingRuntime(ctx, out.Runtime)
-	if err != nil {
-		return err
+	if err := a.warn(ctx, d, s, out); err != nil {
+		return nil, err
 	}
-	if missing != "" {
-		a.progress("furl: its calls will fail: %s", missing)
-	}
+	return out, a.printDeployment(out, asJSON)
+}
+
+// printDeployment prints on stdout what was deployed: its address alone, or JSON.
+func (a *app) printDeployment(out *deployment, asJSON bool) error {
 	switch {
 	case asJSON:
 		return a.printJSON(out)

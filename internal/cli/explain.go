@@ -49,6 +49,9 @@ The exit code is 0 when the call is allowed and 1 when it is refused.`,
 	fs.BoolVar(&o.json, "json", false, "print JSON: Allowed, Mode, Reason, Summary, Decisions, Fix and more")
 	cmd.ValidArgsFunction = a.completeFunctions(target, 1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := o.check(); err != nil {
+			return err
+		}
 		c, err := a.connect(target)
 		if err != nil {
 			return err
@@ -58,13 +61,21 @@ The exit code is 0 when the call is allowed and 1 when it is refused.`,
 	return cmd
 }
 
+// check refuses flags that make no sense.
+func (o *explainOptions) check() error {
+	switch {
+	case o.ip != "" && net.ParseIP(o.ip) == nil:
+		return usagef("--source-ip %q is not an IP address", o.ip)
+	case o.as == "anonymous" && o.key != "":
+		return withHint(usagef("--as anonymous and --as-key exclude each other: a call that is signed with a key has a caller"), "leave one of them out")
+	}
+	return nil
+}
+
 func (a *app) explain(ctx context.Context, c *clients, o *explainOptions, what string) error {
 	in := &admin.ExplainURLRequest{
 		Qualifier: optional(o.qualifier), As: optional(o.as), AsKey: optional(o.key), Method: optional(o.method),
 		SourceIp: optional(o.ip), UserAgent: optional(o.userAgent), Referer: optional(o.referer),
-	}
-	if o.ip != "" && net.ParseIP(o.ip) == nil {
-		return usagef("--source-ip %q is not an IP address", o.ip)
 	}
 	if strings.Contains(what, "/") || strings.Contains(what, ".lambda-url.") {
 		in.Url = &what
@@ -73,6 +84,8 @@ func (a *app) explain(ctx context.Context, c *clients, o *explainOptions, what s
 	}
 	out, err := c.furl.ExplainURL(ctx, in)
 	switch {
+	case isCode(err, "ResourceNotFoundException"):
+		return withHint(err, "furl list shows the functions that there are")
 	case err != nil:
 		return err
 	case o.json:

@@ -38,6 +38,10 @@ func TestGuess(t *testing.T) {
 		{"bootstrap that cannot run", map[string]string{"bootstrap": "#!/bin/sh\n"}, "", "", "", "no handler found"},
 		{"custom runtime without its program", map[string]string{"bootstrap": ""}, "provided", "", "", "no executable called bootstrap"},
 		{"script", map[string]string{"index.mjs": "export const handler = 1"}, "", "nodejs", "index.handler", ""},
+		{"index among other scripts", map[string]string{"index.js": "", "lib.mjs": "", "package.json": "{}"}, "", "nodejs", "index.handler", ""},
+		{"script of CommonJS", map[string]string{"index.cjs": ""}, "", "nodejs", "index.handler", ""},
+		{"script beside a module", map[string]string{"index.mjs": "", "app.py": handlerText}, "nodejs", "nodejs", "index.handler", ""},
+		{"two scripts", map[string]string{"a.mjs": "", "b.js": ""}, "", "", "", "no handler found"},
 		{"the only script", map[string]string{"app.js": ""}, "", "nodejs", "app.handler", ""},
 		{"nothing", map[string]string{"readme.txt": "No function."}, "", "", "", "no handler found"},
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,14 +20,19 @@ const (
 	standardProvided = "provided.al2023"
 )
 
-// pythonWait bounds the question to this machine's python3.
-const pythonWait = 5 * time.Second
+// localWait bounds the question to an interpreter of this machine.
+const localWait = 5 * time.Second
 
 // runtimes are managed runtimes that the server can run. known is false when
 // the caller may not ask for them.
 type runtimes struct {
 	known bool
 	list  []string
+	// paths are of their interpreters, by runtime.
+	paths map[string]string
+	// broken says of runtimes that cannot be run what is wrong with the
+	// interpreter that is there.
+	broken map[string]string
 }
 
 // askRuntimes asks the server which of some runtimes it can run; "*" means all.
@@ -41,59 +45,60 @@ func askRuntimes(ctx context.Context, c *admin.Client, names ...string) (runtime
 	if err != nil {
 		return runtimes{}, err
 	}
-	r := runtimes{known: true}
+	r := runtimes{known: true, paths: map[string]string{}, broken: map[string]string{}}
 	for _, one := range status.Runtimes {
 		r.list = append(r.list, one.Runtime)
+		r.paths[one.Runtime] = one.Path
+	}
+	for _, one := range status.MissingRuntimes {
+		r.broken[one.Runtime] = value(one.Reason)
 	}
 	return r, nil
 }
 
-// pickRuntime chooses a runtime of a family: for Python the one of this
-// machine's python3, which packages installed beside the code are for, if the
-// server has it, else the newest that it has.
+// pickRuntime chooses a runtime of a family: the one of this machine's own
+// interpreter, which packages installed beside the code are for, if the server
+// has it, else the newest that it has.
 func (d *deployer) pickRuntime(ctx context.Context, family string) (string, error) {
+	standard := standardPython
 	switch family {
 	case familyProvided:
 		return standardProvided, nil
 	case familyNode:
-		return standardNode, nil
+		standard = standardNode
 	}
-	if local := d.python(ctx); local != "" {
+	if local := d.local(ctx, family); local != "" {
 		have, err := askRuntimes(ctx, d.furl, local)
 		if err != nil || !have.known || slices.Contains(have.list, local) {
 			return local, err
 		}
 	}
 	have, err := askRuntimes(ctx, d.furl, "*")
-	if err != nil || len(have.list) == 0 {
-		return standardPython, err
+	if err != nil {
+		return standard, err
 	}
-	return have.list[len(have.list)-1], nil
+	for _, name := range slices.Backward(have.list) {
+		if strings.HasPrefix(name, family) {
+			return name, nil
+		}
+	}
+	return standard, nil
 }
 
-// missingRuntime says what to do when the server cannot run a runtime; it is
-// empty when it can.
-func (d *deployer) missingRuntime(ctx context.Context, runtime string) (string, error) {
-	if family(runtime) == familyProvided {
-		return "", nil
+// localRuntime is the runtime of the interpreter that comes first on this
+// machine's PATH; empty when there is none that Lambda has a runtime for.
+func localRuntime(ctx context.Context, family string) string {
+	args := []string{"python3", "-I", "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"}
+	if family == familyNode {
+		args = []string{"node", "-p", "'nodejs' + process.versions.node.split('.')[0] + '.x'"}
 	}
-	have, err := askRuntimes(ctx, d.furl, runtime)
-	if err != nil || !have.known || slices.Contains(have.list, runtime) {
-		return "", err
-	}
-	return (&environment.InterpreterError{Runtime: runtime}).Error(), nil
-}
-
-// localPython is the runtime of the python3 that comes first on this machine's
-// PATH; empty when there is none that Lambda has a runtime for.
-func localPython(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, pythonWait)
+	ctx, cancel := context.WithTimeout(ctx, localWait)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "python3", "-I", "-c", "import sys; print('python%d.%d' % sys.version_info[:2])")
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()
 	name := strings.TrimSpace(string(out))
-	if err != nil || !regexp.MustCompile(`^python3\.(8|9|1[0-4])$`).MatchString(name) {
+	if err != nil || !slices.Contains(environment.ManagedRuntimes(), name) {
 		return ""
 	}
 	return name

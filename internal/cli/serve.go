@@ -64,6 +64,7 @@ func (a *app) serve(ctx context.Context, s *settings) (err error) {
 // openNode makes a server with the loggers that suit stderr. One that a person
 // has at a terminal beside something else can be quiet about API calls.
 func (a *app) openNode(ctx context.Context, s *settings, quiet bool) (*furl.Node, func() error, error) {
+	furl.TuneRuntime()
 	operator, access, w := a.newLoggers(s.LogFormat)
 	if quiet && isTerminal(a.stderr) {
 		access = slog.New(withoutAPI{access.Handler()})

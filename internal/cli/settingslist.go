@@ -87,6 +87,8 @@ func allSettings() []*setting {
 			set: setTLS, show: func(s *settings) any { return s.TLS }},
 		{name: "runtimes", flag: "runtime", arg: "RUNTIME=PATH", usage: "interpreter of a runtime, for example python3.12=/opt/python/bin/python3; may be repeated", standard: "found on this machine", many: true,
 			set: setRuntimes, show: func(s *settings) any { return s.Runtimes }},
+		{name: "isolation", arg: "KIND", usage: "what functions run in: process, or namespace (Linux; sandboxes of their own, without a network)", standard: "process",
+			set: text(func(s *settings) *string { return &s.Isolation }), show: func(s *settings) any { return s.Isolation }},
 		{name: "max-environments", arg: "N", usage: "most execution environments at a time", standard: "64",
 			set: setMaxEnvironments, show: func(s *settings) any { return s.MaxEnvironments }},
 		{name: "drain-timeout", arg: "TIME", usage: "how long requests may take to finish when the server stops, for example 10s", standard: "30s",

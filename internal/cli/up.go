@@ -1,22 +1,24 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
 	"github.com/spf13/cobra"
 
 	"furl"
+	"furl/internal/lambda"
 )
 
 func newUpCommand(a *app) *cobra.Command {
-	auth := authTypes()[0]
+	auth := ""
 	cmd := &cobra.Command{
 		Use:   "up DIR|FILE",
 		Short: "Serve a function at a URL of its own, in one step",
 		Long: `Create or update a function from a directory, a file, or a deployment package (.zip), give
 it a URL and open it to everyone, and print the URL. Doing it again updates the function at
-the same URL.
+the same URL, which keeps its AuthType unless --auth-type names another.
 
 Where no server runs, one is started in this process with the settings of furl serve (from
 FURL_ variables and the settings file), and up stays until Ctrl-C.
@@ -32,14 +34,16 @@ bootstrap.`,
 	}
 	target := addTargetFlags(cmd)
 	flags := addDeployFlags(cmd)
-	cmd.Flags().StringVar(&auth, "auth-type", auth, "`AUTH` type of the URL: NONE (open to everyone) or AWS_IAM (signed)")
+	cmd.Flags().StringVar(&auth, "auth-type", "", "`AUTH` type of the URL: NONE (open to everyone) or AWS_IAM (signed); default what the URL has, NONE for a new one")
 	completeFlag(cmd, "auth-type", authTypes()...)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		auth, err := authType("auth-type", auth)
-		if err != nil {
-			return err
+		var err error
+		if flags.given("auth-type") {
+			if auth, err = authType("auth-type", auth); err != nil {
+				return err
+			}
 		}
-		s, err := flags.spec(args[0], auth)
+		s, err := flags.spec(args[0], auth, cmp.Or(auth, string(lambda.FunctionUrlAuthTypeNone)))
 		if err != nil {
 			return err
 		}
@@ -57,14 +61,7 @@ func (a *app) up(ctx context.Context, target given, flags *deployFlags, s *spec)
 	if err != nil {
 		return err
 	}
-	d := a.newDeployer(c)
-	if err := a.deployOnce(ctx, d, s, flags.json); err != nil {
-		return err
-	}
-	if flags.watch {
-		return a.watch(ctx, d, s)
-	}
-	return nil
+	return a.deployAndWatch(ctx, a.newDeployer(c), s, flags)
 }
 
 // upHere starts a server in this process, deploys to it, and serves until ctx
@@ -106,12 +103,8 @@ func (a *app) deployHere(ctx context.Context, node *furl.Node, settings *setting
 		return err
 	}
 	a.progress("furl serves on %s from %s until Ctrl-C", node.Info().Endpoint, settings.DataDir)
-	d := a.newDeployer(c)
-	if err := a.deployOnce(ctx, d, s, flags.json); err != nil {
+	if err := a.deployAndWatch(ctx, a.newDeployer(c), s, flags); err != nil {
 		return err
-	}
-	if flags.watch {
-		return a.watch(ctx, d, s)
 	}
 	<-ctx.Done()
 	return nil

@@ -18,8 +18,9 @@ import (
 const watchPause = 150 * time.Millisecond
 
 // watch deploys whenever the code changes, until ctx ends. What goes wrong is
-// told, and watching goes on.
-func (a *app) watch(ctx context.Context, d *deployer, s *spec) error {
+// told, and watching goes on. The address is printed again when it is another
+// than the last deployment's: the function was removed elsewhere meanwhile.
+func (a *app) watch(ctx context.Context, d *deployer, s *spec, last *deployment, asJSON bool) error {
 	w, err := newWatcher(s.source)
 	if err != nil {
 		return err
@@ -37,6 +38,20 @@ func (a *app) watch(ctx context.Context, d *deployer, s *spec) error {
 		case out.Action != actionUnchanged:
 			a.progress("%s %s: %s in %d ms", out.FunctionName, out.Action, size(int(out.CodeSize)), time.Since(begin).Milliseconds())
 		}
+		if err != nil {
+			continue
+		}
+		if out.Action != actionUnchanged {
+			if err := a.warn(ctx, d, s, out); err != nil {
+				report(a.stderr, err)
+			}
+		}
+		if out.FunctionUrl != last.FunctionUrl {
+			if err := a.printDeployment(out, asJSON); err != nil {
+				return err
+			}
+		}
+		last = out
 	}
 	return w.err
 }

@@ -32,16 +32,27 @@ func hostName(host string) string {
 	return strings.TrimSuffix(host, ".")
 }
 
+// idLength is the length of a url-id.
+const idLength = 32
+
 // validID holds for what can be a url-id: 32 letters and digits.
 func validID(label string) bool {
-	if len(label) != 32 {
+	if len(label) != idLength {
 		return false
 	}
 	for i := range len(label) {
 		c := label[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
 			return false
 		}
 	}
 	return true
+}
+
+// plainID holds for letters in lower case and digits.
+func plainID(label string) bool {
+	return validID(label) && label == strings.ToLower(label)
 }

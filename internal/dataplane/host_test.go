@@ -26,6 +26,7 @@ func TestSplitHost(t *testing.T) {
 		{id[1:] + ".lambda-url.us-east-1.localhost", "", true},
 		{"x" + id + ".lambda-url.us-east-1.localhost", "", true},
 		{strings.Replace(id, "2", "-", 1) + ".lambda-url.us-east-1.localhost", "", true},
+		{strings.Repeat("\u212a", 10) + "ab.lambda-url.us-east-1.localhost", "", true}, // kelvin signs fold to k
 		{"a." + id + ".lambda-url.us-east-1.localhost", "", false},
 		{"lambda-url.us-east-1.localhost", "", false},
 		{"localhost:4566", "", false},

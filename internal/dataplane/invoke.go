@@ -23,13 +23,14 @@ func (s *Server) invoke(w http.ResponseWriter, c *call, body []byte) (int, *refu
 	}
 	// A client that goes away does not stop its function, as on AWS; it only
 	// gives up its place in the queue for an environment.
-	res, err := s.Invoke(c.r.Context(), c.route.Target, &environment.Invocation{
+	c.invocation = environment.Invocation{
 		RequestID:  c.id,
 		TraceID:    c.trace,
 		InvokedARN: c.route.ARN,
 		Event:      event.b,
 		Buffer:     result.b[:0],
-	})
+	}
+	res, err := s.opts.Invoke(c.r.Context(), c.route.Target, &c.invocation)
 	if err != nil {
 		return 0, refuseInvoke(c.r.Context(), err)
 	}
@@ -103,7 +104,7 @@ func afterPrelude(stream []byte) (payload.Response, error) {
 func (s *Server) meta(c *call) payload.Meta {
 	m := payload.Meta{
 		URLID:      c.route.URL.ID,
-		DomainName: c.route.URL.ID + "." + hostMark + "." + s.Region + "." + s.Domain,
+		DomainName: c.route.URL.ID + s.suffix,
 		RequestID:  c.id,
 		TraceID:    c.trace,
 		Time:       c.start,

@@ -1,19 +1,24 @@
 package dataplane
 
-import (
-	"log/slog"
-)
+import "log/slog"
 
 // record writes the access record: one for every request, however it ended. It
 // never holds the query or a header field, which may carry a signature.
 func (s *Server) record(c *call, status int, refused *refusal) {
+	ctx, handler := c.r.Context(), s.opts.Access.Handler()
+	if !handler.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	end := s.opts.Now()
+	// Made here and not by the Logger, which would look for the line that calls it.
+	record := slog.NewRecord(end, slog.LevelInfo, "url", 0)
 	var room [12]slog.Attr
 	attrs := append(room[:0],
 		slog.String("request_id", c.id),
 		slog.String("method", beginning(c.r.Method)),
 		slog.String("path", c.r.URL.Path),
 		slog.Int("status", status),
-		slog.Duration("duration", s.Now().Sub(c.start)),
+		slog.Duration("duration", end.Sub(c.start)),
 		slog.String("remote", c.r.RemoteAddr),
 	)
 	if c.route != nil {
@@ -30,7 +35,8 @@ func (s *Server) record(c *call, status int, refused *refusal) {
 	if c.verdict.DualWouldRefuse {
 		attrs = append(attrs, slog.String("dual", "would refuse: lambda:InvokeFunction is not allowed"))
 	}
-	s.Access.LogAttrs(c.r.Context(), slog.LevelInfo, "url", attrs...)
+	record.AddAttrs(attrs...)
+	_ = handler.Handle(ctx, record) // as the Logger does: a record that cannot be written is lost
 }
 
 // beginning is as much of a text as a record needs.

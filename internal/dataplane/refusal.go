@@ -45,7 +45,7 @@ func refuseUnknown(reason string) *refusal {
 
 func (s *Server) refuseForbidden(reason string) *refusal {
 	body := bodyForbidden
-	if s.Authz.Dual() {
+	if s.opts.Authz.Dual() {
 		body = bodyForbiddenDual
 	}
 	return &refusal{http.StatusForbidden, "AccessDeniedException", body, reason}

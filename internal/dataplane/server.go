@@ -7,9 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"furl/internal/authz"
 	"furl/internal/environment"
@@ -38,8 +37,10 @@ type Options struct {
 
 // Server answers requests to function URLs.
 type Server struct {
-	Options
+	opts  Options
 	scope sigv4.Scope
+	// suffix is what follows the url-id in the name of a function URL.
+	suffix string
 	// events and results hold buffers to use again.
 	events, results bufferPool
 }
@@ -47,7 +48,8 @@ type Server struct {
 // New makes a Server.
 func New(o Options) *Server {
 	return &Server{
-		Options: o,
+		opts:   o,
+		suffix: "." + hostMark + "." + o.Region + "." + o.Domain,
 		scope: sigv4.Scope{
 			Service:       "lambda",
 			Regions:       []string{o.Region},
@@ -62,7 +64,7 @@ type call struct {
 	r     *http.Request
 	start time.Time
 	id    string // request id
-	trace string
+	trace string // its root alone
 	env   authz.Env
 	route *state.Route
 	// caller is nil until it is known.
@@ -70,23 +72,39 @@ type call struct {
 	verdict authz.URLVerdict
 	// answering is set when the function's answer has begun.
 	answering bool
+	// ids are the values of the headers that every answer has.
+	ids        [2]string
+	invocation environment.Invocation
 }
 
 // Handles reports whether a Host header names a function URL, of whatever
 // region and domain: such a request is never an API call.
 func (s *Server) Handles(host string) bool {
-	_, is := SplitHost(host, s.Region, s.Domain)
+	_, is := s.split(host)
 	return is
+}
+
+// split is SplitHost for this server's region and domain.
+func (s *Server) split(host string) (id string, urlHost bool) {
+	// Nearly all clients write the name as they were given it.
+	if len(host) > idLength {
+		if rest, ok := strings.CutPrefix(host[idLength:], s.suffix); ok && (rest == "" || rest[0] == ':') && plainID(host[:idLength]) {
+			return host[:idLength], true
+		}
+	}
+	return SplitHost(host, s.opts.Region, s.opts.Domain)
 }
 
 // ServeHTTP answers one request. One to a host that is no function URL of this
 // server is refused.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	now := s.Now()
-	c := &call{r: r, start: now, id: uuid.NewString(), trace: traceID(r, now), env: authz.NewEnv(r, now)}
+	now := s.opts.Now()
+	c := &call{r: r, start: now, env: authz.NewEnv(r, now)}
+	c.ids[0], c.ids[1] = newIDs(r, now)
+	c.id, c.trace = c.ids[0], c.ids[1][:len(traceForm)]
 	h := w.Header()
-	h["x-amzn-RequestId"] = []string{c.id} // as AWS spells it
-	h["X-Amzn-Trace-Id"] = []string{c.trace + ";Sampled=0"}
+	h["x-amzn-RequestId"] = c.ids[0:1:1] // as AWS spells it
+	h["X-Amzn-Trace-Id"] = c.ids[1:2:2]
 
 	status, refused := s.guarded(w, c)
 	if refused != nil {
@@ -107,7 +125,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) guarded(w http.ResponseWriter, c *call) (status int, refused *refusal) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.Logger.Error("panic in a function URL request", "request_id", c.id,
+			s.opts.Logger.Error("panic in a function URL request", "request_id", c.id,
 				"err", fmt.Sprint(p), "stack", string(debug.Stack()))
 			refused = refuseInternal()
 		}
@@ -118,11 +136,11 @@ func (s *Server) guarded(w http.ResponseWriter, c *call) (status int, refused *r
 // serve answers with the function's response and its status, or says what the
 // platform answers instead.
 func (s *Server) serve(w http.ResponseWriter, c *call) (int, *refusal) {
-	id, _ := SplitHost(c.r.Host, s.Region, s.Domain)
+	id, _ := s.split(c.r.Host)
 	if id == "" {
 		return 0, refuseUnknown("not a function URL of this server: " + c.r.Host)
 	}
-	if c.route = s.Snapshot().Route(id); c.route == nil {
+	if c.route = s.opts.Snapshot().Route(id); c.route == nil {
 		return 0, refuseUnknown("no function URL has this id")
 	}
 	if c.r.Method == http.MethodConnect {
@@ -146,9 +164,16 @@ func (s *Server) admit(c *call) ([]byte, *refusal) {
 		if refused := s.judge(c); refused != nil {
 			return nil, refused
 		}
-		return readBody(c.r)
+		body, refused := readBody(c.r)
+		if refused != nil || body == nil {
+			return nil, refused
+		}
+		if refused := s.refresh(c); refused != nil {
+			return nil, refused
+		}
+		return body, s.judge(c)
 	}
-	claim, err := s.Authz.Claim(s.Snapshot(), c.r, s.scope)
+	claim, err := s.opts.Authz.Claim(s.opts.Snapshot(), c.r, s.scope)
 	if err != nil {
 		return nil, s.refuseSignature(err)
 	}
@@ -156,14 +181,36 @@ func (s *Server) admit(c *call) ([]byte, *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
+	if body != nil {
+		if refused := s.refresh(c); refused != nil {
+			return nil, refused
+		}
+		if claim, err = s.opts.Authz.Claim(s.opts.Snapshot(), c.r, s.scope); err != nil {
+			return nil, s.refuseSignature(err)
+		}
+	}
 	if c.caller, err = claim.Prove(c.r, sha256.Sum256(body)); err != nil {
 		return nil, s.refuseSignature(err)
 	}
 	return body, s.judge(c)
 }
 
+// refresh brings a call up to date after its body has arrived, which can take
+// long: what was revoked or deleted meanwhile is in force.
+func (s *Server) refresh(c *call) *refusal {
+	route := s.opts.Snapshot().Route(c.route.URL.ID)
+	if route == nil {
+		return refuseUnknown("the function URL was deleted while the body arrived")
+	}
+	if route.URL.AuthType != c.route.URL.AuthType {
+		return s.refuseForbidden("the AuthType was changed while the body arrived")
+	}
+	c.route = route
+	return nil
+}
+
 func (s *Server) judge(c *call) *refusal {
-	c.verdict = s.Authz.URL(c.route, c.caller, c.env)
+	c.verdict = s.opts.Authz.URL(c.route, c.caller, c.env)
 	if c.verdict.Allowed {
 		return nil
 	}

@@ -84,6 +84,8 @@ func (e *environment) open(ctx context.Context) error {
 	}
 	f := e.explain(err, "")
 	if f == nil {
+		// No doing of the function's, but its owner looks into its log first.
+		e.out.record(Event{Kind: Line, Time: time.Now(), Text: "furl: the execution environment could not be started: " + err.Error()})
 		return err
 	}
 	e.broken = err
@@ -106,7 +108,7 @@ func (e *environment) boot(ctx context.Context, deadline time.Time) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, blankWait)
 	defer cancel()
-	blank, err := p.stock.take(bounded, v.Runtime)
+	blank, err := p.take(bounded, v)
 	if err != nil {
 		return err
 	}
@@ -198,6 +200,7 @@ func (e *environment) explain(err error, requestID string) *failure {
 	var f *failure
 	var missing *InterpreterError
 	var entry *entrypointError
+	var start *startError
 	switch {
 	case errors.As(err, &f):
 		return f
@@ -205,6 +208,8 @@ func (e *environment) explain(err error, requestID string) *failure {
 		return platformFailure("Runtime.InvalidRuntime", "RequestId: "+requestID+" Error: "+missing.Error())
 	case errors.As(err, &entry):
 		return platformFailure("Runtime.InvalidEntrypoint", "RequestId: "+requestID+" Error: "+entry.reason)
+	case errors.As(err, &start):
+		return platformFailure("Runtime.ExitError", "RequestId: "+requestID+" Error: "+start.Error())
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return timeoutFailure(requestID, time.Duration(e.target.Version.Timeout)*time.Second)
 	case errors.Is(err, errGone):

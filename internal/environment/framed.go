@@ -19,6 +19,7 @@ const (
 	kindDone    = 3 // body: payload; number of all answers: peak memory in KB, or 0
 	kindFailed  = 4 // body: error type, line feed, payload
 	kindTooLong = 5 // the answer was longer than the limit
+	kindStream  = 6 // body: content type, line feed, what was streamed
 )
 
 // answer is what a runtime said about an invocation.
@@ -128,6 +129,12 @@ func (f *framed) ask(kind byte, number uint64, head, body []byte, deadline time.
 			break
 		}
 		return answer{payload: payload, errorType: string(errorType), memory: memory}, nil
+	case kindStream:
+		contentType, payload, ok := bytes.Cut(a.Body, []byte("\n"))
+		if !ok {
+			break
+		}
+		return answer{payload: payload, contentType: string(contentType), streamed: true, memory: memory}, nil
 	case kindTooLong:
 		f := tooLargeFailure()
 		return answer{payload: f.payload, errorType: f.errorType, memory: memory}, nil

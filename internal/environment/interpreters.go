@@ -2,13 +2,14 @@ package environment
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,14 +18,11 @@ import (
 // probeWait bounds the first run of an interpreter.
 const probeWait = 10 * time.Second
 
-// pythonVersions are the versions that Lambda has managed runtimes for.
-var pythonVersions = [...]string{"3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"}
-
 // Interpreter is what runs the functions of a managed runtime on this machine.
 type Interpreter struct {
-	Runtime string // "python3.12"
+	Runtime string // "python3.12", "nodejs20.x"
 	Path    string // of the real program, not of a shim
-	Version string // "3.12.1"
+	Version string // "3.12.1", "20.11.0"
 	// Err is why there is none.
 	Err error
 }
@@ -41,19 +39,24 @@ type InterpreterError struct {
 func (e *InterpreterError) Unwrap() error { return e.Cause }
 
 func (e *InterpreterError) Error() string {
-	version, python := strings.CutPrefix(e.Runtime, "python")
-	if !python {
-		return fmt.Sprintf("runtime %s is not supported; use python3.8 to python3.14, or provided.al2023 with a bootstrap of your own", e.Runtime)
+	f, version, ok := familyOf(e.Runtime)
+	if !ok {
+		return fmt.Sprintf("runtime %s is not supported; use %s or provided.al2023 with a bootstrap of your own", e.Runtime, supported())
 	}
 	what := fmt.Sprintf("no interpreter for runtime %s found on this machine", e.Runtime)
 	if e.Cause != nil {
 		what = fmt.Sprintf("the interpreter for runtime %s does not work: %v", e.Runtime, e.Cause)
 	}
-	get := fmt.Sprintf("apt install python%[1]s, uv python install %[1]s, or pyenv install %[1]s", version)
-	if runtime.GOOS == "darwin" {
-		get = fmt.Sprintf("brew install python@%[1]s, uv python install %[1]s, or pyenv install %[1]s", version)
+	return fmt.Sprintf("%s; install it (%s) or name it with --runtime %s=%s", what, f.install(version), e.Runtime, f.example(version))
+}
+
+// supported lists the managed runtimes: "a to b, c to d,".
+func supported() string {
+	var b strings.Builder
+	for _, f := range families() {
+		fmt.Fprintf(&b, "%s to %s, ", f.identifier(f.versions[0]), f.identifier(f.versions[len(f.versions)-1]))
 	}
-	return fmt.Sprintf("%s; install it (%s) or name it with --runtime %s=/path/to/python%s", what, get, e.Runtime, version)
+	return strings.TrimSuffix(b.String(), " ")
 }
 
 // Interpreters finds the interpreters of managed runtimes and remembers them.
@@ -62,8 +65,9 @@ type Interpreters struct {
 	home   string
 	path   string
 
-	mu    sync.Mutex
-	found map[string]*search
+	mu     sync.Mutex
+	found  map[string]*search
+	probed map[program]*probe
 }
 
 // search is one runtime's search, done once.
@@ -72,11 +76,26 @@ type search struct {
 	result Interpreter
 }
 
+// program is a file as it was when it was run.
+type program struct {
+	path    string
+	size    int64
+	changed time.Time
+}
+
+// probe is the first run of a program, done once.
+type probe struct {
+	once          sync.Once
+	path, version string
+	err           error
+}
+
 // NewInterpreters finds interpreters, of which chosen names some by runtime
 // identifier.
 func NewInterpreters(chosen map[string]string) *Interpreters {
 	home, _ := os.UserHomeDir() // without one, one place less to look at
-	return &Interpreters{chosen: chosen, home: home, path: os.Getenv("PATH"), found: make(map[string]*search)}
+	return &Interpreters{chosen: chosen, home: home, path: os.Getenv("PATH"),
+		found: make(map[string]*search), probed: make(map[program]*probe)}
 }
 
 // Find is the interpreter of a runtime. The error is an *InterpreterError. A
@@ -100,34 +119,48 @@ func (i *Interpreters) Find(ctx context.Context, name string) (Interpreter, erro
 	return s.result, s.result.Err
 }
 
-// List is what is found for each managed runtime, in order of version.
+// List is what is found for each managed runtime, in the order of
+// ManagedRuntimes.
 func (i *Interpreters) List(ctx context.Context) []Interpreter {
-	out := make([]Interpreter, len(pythonVersions))
+	names := ManagedRuntimes()
+	out := make([]Interpreter, len(names))
 	var wg sync.WaitGroup
-	for n, v := range pythonVersions {
-		wg.Go(func() { out[n], _ = i.Find(ctx, "python"+v) })
+	for n, name := range names {
+		wg.Go(func() { out[n], _ = i.Find(ctx, name) })
 	}
 	wg.Wait()
 	return out
 }
 
+// versionError is an interpreter that works, but is of another version.
+type versionError struct{ path, version, wanted string }
+
+func (e *versionError) Error() string {
+	return fmt.Sprintf("%s: is version %s, not %s", e.path, e.version, e.wanted)
+}
+
 func (i *Interpreters) look(ctx context.Context, name string) Interpreter {
 	fail := &InterpreterError{Runtime: name}
-	version, ok := strings.CutPrefix(name, "python")
+	f, version, ok := familyOf(name)
 	if !ok {
 		return Interpreter{Runtime: name, Err: fail}
 	}
-	places := i.places(version)
-	if p := i.chosen[name]; p != "" {
-		places = []string{p}
+	chosen := i.chosen[name] != ""
+	places := []string{i.chosen[name]}
+	if !chosen {
+		places = i.places(f, version)
 	}
 	for _, p := range places {
-		path, full, err := probe(ctx, p, version)
+		path, full, err := i.probe(ctx, f, p)
+		if err == nil && !strings.HasPrefix(full, version+".") {
+			err = &versionError{p, full, version}
+		}
 		if err == nil {
 			return Interpreter{Runtime: name, Path: path, Version: full}
 		}
 		fail.Tried = append(fail.Tried, p)
-		if i.chosen[name] != "" || !errors.Is(err, os.ErrNotExist) {
+		_, other := errors.AsType[*versionError](err)
+		if chosen || !other && !errors.Is(err, os.ErrNotExist) {
 			fail.Cause = err
 		}
 	}
@@ -135,55 +168,103 @@ func (i *Interpreters) look(ctx context.Context, name string) Interpreter {
 }
 
 // places are where an interpreter of a version may be, best first.
-func (i *Interpreters) places(version string) []string {
-	program := "python" + version
+func (i *Interpreters) places(f *family, version string) []string {
 	var places []string
 	for _, dir := range filepath.SplitList(i.path) {
-		if filepath.IsAbs(dir) {
+		if !filepath.IsAbs(dir) {
+			continue
+		}
+		for _, program := range f.programs(version) {
 			places = append(places, filepath.Join(dir, program))
 		}
 	}
-	patterns := []string{
-		"/usr/bin/" + program,
-		"/usr/local/bin/" + program,
-		"/opt/*/bin/" + program,
-		"/opt/homebrew/opt/python@" + version + "/bin/" + program,
-		"/usr/local/opt/python@" + version + "/bin/" + program,
-		"/Library/Frameworks/Python.framework/Versions/" + version + "/bin/" + program,
-	}
-	if i.home != "" {
-		patterns = append(patterns,
-			filepath.Join(i.home, ".pyenv/versions", version+".*", "bin", program),
-			filepath.Join(i.home, ".local/share/uv/python", "*-"+version+".*", "bin", program),
-			filepath.Join(i.home, ".local/bin", program))
-	}
-	for _, p := range patterns {
-		found, err := filepath.Glob(p)
-		if err == nil { // only a malformed pattern is an error
-			places = append(places, found...)
+	for _, pattern := range f.places(i.home, version) {
+		found, err := filepath.Glob(pattern)
+		if err != nil { // a home with an odd name
+			continue
 		}
+		slices.SortFunc(found, func(a, b string) int { return compareVersions(b, a) })
+		places = append(places, found...)
 	}
 	existing := places[:0]
 	seen := make(map[string]bool)
 	for _, p := range places {
-		if info, err := os.Stat(p); err == nil && !info.IsDir() && !seen[p] {
-			seen[p] = true
+		info, err := os.Stat(p)
+		if err != nil || info.IsDir() {
+			continue
+		}
+		file, err := filepath.EvalSymlinks(p)
+		if err == nil && !seen[file] {
+			seen[file] = true
 			existing = append(existing, p)
 		}
 	}
 	return existing
 }
 
-// probe runs an interpreter and asks which program and version it really is: a
-// name may be a shim that picks one anew, slowly, at each start.
-func probe(ctx context.Context, path, version string) (program, full string, err error) {
-	if _, err := os.Stat(path); err != nil {
+// compareVersions orders texts that differ in a number by that number.
+func compareVersions(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	for n > 0 && isDigit(a[n-1]) {
+		n--
+	}
+	a, b = a[n:], b[n:]
+	return cmp.Or(cmp.Compare(digits(a), digits(b)), cmp.Compare(a, b))
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// digits is how many a text begins with, without which numbers compare as text.
+func digits(s string) int {
+	n := 0
+	for n < len(s) && isDigit(s[n]) {
+		n++
+	}
+	return n
+}
+
+// probe asks an interpreter which program and version it really is: a name may
+// be a shim that picks one anew, slowly, at each start. Each program is asked
+// once, whatever runtime it is for.
+func (i *Interpreters) probe(ctx context.Context, f *family, path string) (program, version string, err error) {
+	key, err := programAt(path)
+	if err != nil {
 		return "", "", err
 	}
+	i.mu.Lock()
+	p := i.probed[key]
+	if p == nil {
+		p = new(probe)
+		i.probed[key] = p
+	}
+	i.mu.Unlock()
+	p.once.Do(func() { p.path, p.version, p.err = f.ask(ctx, path) })
+	if p.err != nil {
+		i.mu.Lock()
+		if i.probed[key] == p {
+			delete(i.probed, key)
+		}
+		i.mu.Unlock()
+	}
+	return p.path, p.version, p.err
+}
+
+func programAt(path string) (program, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return program{}, err
+	}
+	return program{path, info.Size(), info.ModTime()}, nil
+}
+
+// ask runs an interpreter.
+func (f *family) ask(ctx context.Context, path string) (program, version string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, probeWait)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "-I", "-c",
-		"import sys; print(sys.executable); print('.'.join(map(str, sys.version_info[:3])))")
+	cmd := exec.CommandContext(ctx, path, f.probe...)
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	cmd.WaitDelay = time.Second
@@ -192,10 +273,7 @@ func probe(ctx context.Context, path, version string) (program, full string, err
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if len(lines) != 2 || !filepath.IsAbs(lines[0]) {
-		return "", "", fmt.Errorf("%s: is not a Python interpreter", path)
-	}
-	if !strings.HasPrefix(lines[1], version+".") {
-		return "", "", fmt.Errorf("%s: is version %s, not %s", path, lines[1], version)
+		return "", "", fmt.Errorf("%s: is not an interpreter of %s functions", path, f.prefix)
 	}
 	return lines[0], lines[1], nil
 }

@@ -171,10 +171,7 @@ func (p *Pool) Close(ctx context.Context) error {
 	}
 	p.mu.Unlock()
 	p.wg.Wait()
-	if p.opts.Dir != "" {
-		return nil
-	}
-	return os.RemoveAll(p.dir)
+	return os.RemoveAll(p.temporary) // nothing, when there is none
 }
 
 // kill ends everything that is under way.

@@ -112,8 +112,8 @@ type Result struct {
 	// Payload is what the runtime answered, byte for byte. It belongs to the
 	// caller.
 	Payload []byte
-	// ContentType is what a custom runtime said its payload is, and Streamed
-	// whether it answered in streaming mode.
+	// ContentType is what a runtime that answered in streaming mode, or a custom
+	// one, said its payload is. Streamed is whether it did.
 	ContentType string
 	Streamed    bool
 	// FunctionError is "Unhandled" when the function failed, else empty;

@@ -9,6 +9,10 @@ import (
 	"time"
 )
 
+// lineOverhead is what a line costs in the log beside its text, in bytes:
+// without it, empty lines would be free.
+const lineOverhead = 128
+
 // tailSize is the size of a log tail.
 const tailSize = 4096
 
@@ -29,6 +33,7 @@ type output struct {
 	buf    []byte
 	lines  splitter
 	events []Event
+	last   time.Time // of the last event
 
 	requestID string
 	budget    int
@@ -96,20 +101,26 @@ func (o *output) read(fd uintptr) error {
 
 // line adds one line unless the invocation has printed too much.
 func (o *output) line(now time.Time, text []byte) {
-	if len(text) > o.budget {
+	if len(text)+lineOverhead > o.budget {
 		o.dropped += len(text)
 		return
 	}
-	o.budget -= len(text) + 1
+	o.budget -= len(text) + lineOverhead
 	o.add(Event{Kind: Line, Time: now, RequestID: o.requestID, Text: string(text)})
 }
 
+// add takes an event in its turn. Times never go back: readers sort by them,
+// and a record that was made before the last line was read belongs after it.
 func (o *output) add(e Event) {
+	if e.Time.Before(o.last) {
+		e.Time = o.last
+	}
+	o.last = e.Time
 	o.events = append(o.events, e)
 	if !o.tailing || o.format == nil {
 		return
 	}
-	o.tail = o.format(o.tail, &e)
+	o.tail = o.format(o.tail, &o.events[len(o.events)-1])
 	if len(o.tail) > 2*tailSize {
 		o.tail = append(o.tail[:0], o.tail[len(o.tail)-tailSize:]...)
 	}

@@ -32,8 +32,9 @@ type Pool struct {
 	log          *slog.Logger
 	interpreters *Interpreters
 	stock        *stock
-	dir          string   // of the runtimes' files
-	compiled     sync.Map // interpreter → *sync.Once: its form of the bootstrap
+	dirs         map[string]string // of the families' bootstraps
+	temporary    string            // what holds them, when it is not to be kept
+	compiled     sync.Map          // interpreter → *sync.Once: its form of the bootstrap
 	// launch takes a new environment through its Init phase.
 	launch func(context.Context, *environment) error
 	wg     sync.WaitGroup
@@ -91,12 +92,12 @@ func NewPool(opts Options) (*Pool, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	dir, err := installPython(opts.Dir)
+	dirs, temporary, err := installBootstraps(opts.Dir)
 	if err != nil {
 		return nil, err
 	}
 	p := &Pool{
-		opts: opts, log: opts.Logger, dir: dir,
+		opts: opts, log: opts.Logger, dirs: dirs, temporary: temporary,
 		interpreters: NewInterpreters(opts.Runtimes),
 		drained:      make(chan struct{}),
 		groups:       make(map[groupKey]*group),
@@ -105,7 +106,7 @@ func NewPool(opts Options) (*Pool, error) {
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.launch = func(ctx context.Context, e *environment) error { return e.open(ctx) }
-	p.stock = &stock{driver: opts.Driver, spec: p.pythonSpec, max: opts.MaxBlanks, log: opts.Logger,
+	p.stock = &stock{driver: opts.Driver, spec: p.spec, max: opts.MaxBlanks, log: opts.Logger,
 		wg: &p.wg, shelves: make(map[string]*shelf)}
 	p.wg.Go(p.reap)
 	return p, nil
@@ -125,7 +126,7 @@ func (p *Pool) Invoke(ctx context.Context, t *state.Target, inv *Invocation) (Re
 			return Result{}, err
 		}
 		res, usable, err := e.invoke(ctx, inv)
-		p.release(e, usable)
+		p.release(e, t, usable)
 		if errors.Is(err, errNotRun) && attempt < runAttempts {
 			continue
 		}
@@ -207,13 +208,14 @@ func (p *Pool) accept(gr grant, w *waiter, t *state.Target) (*environment, error
 	return gr.env, gr.err
 }
 
-// release ends an invocation and gives the environment to the next one.
-func (p *Pool) release(e *environment, usable bool) {
+// release ends an invocation of t and gives the environment to the next one.
+// The environment's own target may be older and have another reservation.
+func (p *Pool) release(e *environment, t *state.Target, usable bool) {
 	p.mu.Lock()
 	g := e.group
 	g.busy--
 	p.place(e, usable)
-	p.dismiss(g, e.target)
+	p.dismiss(g, t)
 	replace := !e.replaced
 	e.replaced = true
 	p.mu.Unlock()

@@ -401,7 +401,7 @@ func TestInterpreterIsMissing(t *testing.T) {
 func TestInterpreterBehindShim(t *testing.T) {
 	var real environment.Interpreter
 	for _, i := range installed() {
-		if i.Err == nil {
+		if i.Err == nil && strings.HasPrefix(i.Runtime, "python") {
 			real = i
 		}
 	}

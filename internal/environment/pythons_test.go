@@ -2,6 +2,8 @@ package environment_test
 
 import (
 	"context"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -16,16 +18,43 @@ var installed = sync.OnceValue(func() []environment.Interpreter {
 // pythons are the runtimes that this machine has interpreters for.
 func pythons(t testing.TB) []string {
 	t.Helper()
-	var names []string
-	for _, i := range installed() {
-		if i.Err == nil {
-			names = append(names, i.Runtime)
-		}
-	}
+	names := have("python")
 	if len(names) == 0 {
 		t.Skip("no Python here")
 	}
 	return names
+}
+
+// have are the runtimes of a family that this machine has interpreters for.
+func have(family string) []string {
+	var names []string
+	for _, i := range installed() {
+		if i.Err == nil && strings.HasPrefix(i.Runtime, family) {
+			names = append(names, i.Runtime)
+		}
+	}
+	return names
+}
+
+// nodes are the Node.js runtimes that this machine has interpreters for. In CI
+// there must be one: what CI skips, nobody runs.
+func nodes(t testing.TB) []string {
+	t.Helper()
+	names := have("nodejs")
+	switch {
+	case len(names) > 0:
+	case os.Getenv("CI") == "true":
+		t.Fatal("no Node.js here")
+	default:
+		t.Skip("NOTHING OF THE NODE.JS RUNTIME IS TESTED: no Node.js here")
+	}
+	return names
+}
+
+// anyNode is one of them, the newest.
+func anyNode(t testing.TB) string {
+	names := nodes(t)
+	return names[len(names)-1]
 }
 
 // anyPython is one of them, the newest.

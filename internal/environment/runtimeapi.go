@@ -130,6 +130,11 @@ func (a *runtimeAPI) invoke(inv *Invocation, deadline time.Time) (answer, error)
 
 // ServeHTTP routes by hand: the paths are few and hold an id.
 func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Runtimes are no browsers: a page that found the port must get nowhere.
+	if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
+		http.Error(w, "not for browsers", http.StatusForbidden)
+		return
+	}
 	path, ok := strings.CutPrefix(r.URL.Path, apiRoot)
 	if !ok {
 		if r.URL.Path == "/ping" || r.URL.Path == "/2018-06-01/ping" {

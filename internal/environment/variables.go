@@ -30,8 +30,8 @@ func variables(t *state.Target, region string, l sandbox.Layout, stream string) 
 		"SHLVL":                    "0",
 		"PWD":                      l.Code,
 	}
-	if strings.HasPrefix(v.Runtime, "python") {
-		env["LC_CTYPE"] = "C.UTF-8"
+	if f, version, ok := familyOf(v.Runtime); ok {
+		f.variables(env, version, l)
 	}
 	maps.Copy(env, v.Environment)
 	maps.Copy(env, map[string]string{

@@ -25,6 +25,8 @@ func (s *Service) PutFunctionConcurrency(ctx context.Context, in *PutFunctionCon
 		return nil, missing
 	}
 	n := in.ReservedConcurrentExecutions
+	s.reserving.Lock()
+	defer s.reserving.Unlock()
 	if AccountConcurrency-s.reservedByOthers(r.id)-n < minUnreserved {
 		return nil, InvalidParameterValueException("Specified ReservedConcurrentExecutions for function decreases account's "+
 			"UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved).WithoutType()

@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"furl/internal/authz"
@@ -42,6 +43,9 @@ type Service struct {
 	logger    *slog.Logger
 	now       func() time.Time
 	activator *activator
+	// reserving keeps the sum of all reservations below the account's limit:
+	// it is held from the sum to the commit.
+	reserving sync.Mutex
 }
 
 var _ API = (*Service)(nil)

@@ -5,6 +5,7 @@
 package localca
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -70,7 +71,11 @@ func (a *Authority) WriteBundle() (string, error) {
 		return "", fmt.Errorf("localca: bundle: %w", err)
 	}
 	path := filepath.Join(a.dir, bundleFile)
-	if err := writeFile(path, append(systemRoots(), own...), 0o644); err != nil {
+	bundle := append(systemRoots(), own...)
+	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, bundle) {
+		return path, nil // also where the disk is full
+	}
+	if err := writeFile(path, bundle, 0o644); err != nil {
 		return "", fmt.Errorf("localca: bundle: %w", err)
 	}
 	return path, nil

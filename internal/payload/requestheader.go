@@ -19,7 +19,10 @@ type headerEntry struct {
 func appendHeaders(dst []byte, r *http.Request, m *Meta) []byte {
 	var buf [40]headerEntry
 	entries := appendServerEntries(buf[:0], r, m)
-	named := connectionOptions(r.Header["Connection"])
+	var named map[string]bool
+	if m.Identity == nil {
+		named = connectionOptions(r.Header["Connection"])
+	} // else an unsigned Connection could take a signed header away
 	for name, values := range r.Header {
 		if len(values) == 0 || !passesOn(name, m.Identity != nil) {
 			continue

@@ -191,11 +191,25 @@ func (c *Channel) sendRest(n int, rest []byte, deadline time.Time) error {
 	}
 	switch {
 	case err == nil:
-		return nil
+		return c.liftWriteDeadline()
 	case errors.Is(err, os.ErrDeadlineExceeded) && !c.hung.Load():
 		return fmt.Errorf("sandbox: channel: %w", err)
 	}
 	return fmt.Errorf("sandbox: channel: %w: %w", ErrNotSent, err)
+}
+
+// liftWriteDeadline ends the deadline of one long question, so that it does not
+// hit a later, short one. HangUp sets a deadline of its own, which must stay.
+func (c *Channel) liftWriteDeadline() error {
+	if err := c.questions.SetWriteDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("sandbox: channel: %w", err)
+	}
+	if c.hung.Load() {
+		if err := c.questions.SetWriteDeadline(time.Unix(1, 0)); err != nil {
+			return fmt.Errorf("sandbox: channel: %w", err)
+		}
+	}
+	return nil
 }
 
 // lastRead makes sense of an error while the answer was awaited: if the program

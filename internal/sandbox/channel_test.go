@@ -195,3 +195,36 @@ func TestExchangeErrors(t *testing.T) {
 		}
 	}
 }
+
+// The deadline of a question that did not fit into the pipe must not hit a
+// later one.
+func TestDeadlineEndsWithItsQuestion(t *testing.T) {
+	for name, link := range links(t) {
+		t.Run(name, func(t *testing.T) {
+			c, p := link()
+			defer c.Close()
+			go func() {
+				defer p.close()
+				for {
+					h, _, err := p.read()
+					if err != nil {
+						return
+					}
+					p.write(h, []byte("ok"), 100)
+				}
+			}()
+			deadline := time.Now().Add(300 * time.Millisecond)
+			if _, err := c.Exchange(5, 0, nil, make([]byte, 1<<20), deadline, 100, nil); err != nil {
+				t.Fatal(err)
+			}
+			for until := deadline.Add(20 * time.Millisecond); time.Now().Before(until); {
+				if _, err := c.Exchange(5, 0, nil, []byte("small"), time.Now().Add(time.Minute), 100, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := c.Exchange(5, 0, nil, []byte("small"), time.Now().Add(time.Minute), 100, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -48,6 +48,9 @@ func FuzzCanonicalRequest(f *testing.F) {
 	f.Add("", "/%41:?%41&=&&X-Amz-Date=1&x=%", "[::1]", "X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD", []byte{0})
 	f.Add("x", "http://a?+", "", "Host", "\r\n a", []byte("é"))
 	f.Fuzz(func(t *testing.T, method, target, host, name, value string, body []byte) {
+		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c) }) {
+			return // not the name of a header: no HTTP server lets it in
+		}
 		v := sigv4.NewVerifier(clock(noon))
 		for _, presigned := range []bool{false, true} {
 			r := &http.Request{Method: method, RequestURI: target, Host: host, Header: http.Header{}}

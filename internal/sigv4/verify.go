@@ -86,8 +86,9 @@ func checkCredentialScope(a *Auth, s Scope) error {
 // signed means nothing. The error is an *Error of reason Mismatch.
 //
 // Where signers disagree on the canonical form, each form is tried: the normalised path and the path as it is, + for a
-// blank and for itself, a presigned session token within and without the signature. Every form binds all of the
-// request, so to accept several takes nothing away from the proof.
+// blank and for itself, a presigned session token within and without the signature. Each form binds method, host,
+// path, query, signed headers and body; what the forms leave open between them is the reading of a + in the query and of
+// dot segments in the path.
 func (v *Verifier) Verify(r *http.Request, a *Auth, s Scope, secret string, body [sha256.Size]byte) error {
 	payload, ok := payloadLine(r, a, s, body)
 	if !ok {

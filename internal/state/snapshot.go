@@ -207,13 +207,3 @@ func (s *Snapshot) PrincipalID(principal string) (id string, ok bool) {
 	}
 	return "", false
 }
-
-// BlobInUse reports whether a function's code is the blob with this SHA-256.
-func (s *Snapshot) BlobInUse(sha string) bool {
-	for _, f := range s.functions.all() {
-		if f.Function.Latest.CodeBlob == sha {
-			return true
-		}
-	}
-	return false
-}

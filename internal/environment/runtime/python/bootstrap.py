@@ -472,6 +472,9 @@ def initialize(ident, body):
     return handler, settings["limit"]
 
 
+TRACE_ID = b"_X_AMZN_TRACE_ID"
+
+
 def serve(handler, limit):
     """Answer events until the server goes away."""
     # Every name that an invocation needs is a local one, and the usual case is
@@ -479,9 +482,10 @@ def serve(handler, limit):
     header, read, write = HEADER, os.read, os.write
     scan = json.JSONDecoder().scan_once
     marshal = make_marshal()
-    environ = os.environ
-    static = dict(environ)
+    variables = os.environ._data
+    static = dict(os.environ)
     trace_before = None
+    own = os.getpid()
     while True:
         data = read(QUESTIONS, CHUNK)
         if len(data) < 32:
@@ -493,10 +497,12 @@ def serve(handler, limit):
         request_id, trace, arn, client, identity, event = text.split("\n", 5)
         Invocation.request_id = request_id
         if trace != trace_before:
+            # Past putenv, which keeps every value that ever was: the function
+            # sees the variable, its child processes do not.
             if trace:
-                environ["_X_AMZN_TRACE_ID"] = trace
+                variables[TRACE_ID] = trace.encode()
             else:
-                environ.pop("_X_AMZN_TRACE_ID", None)
+                variables.pop(TRACE_ID, None)
             trace_before = trace
         try:
             context = LambdaContext(request_id, deadline, arn, None, NO_IDENTITY, static)
@@ -511,7 +517,11 @@ def serve(handler, limit):
             if end != len(event):
                 value = unmarshal(event)
             result = marshal(handler(value, context))
+            if os.getpid() != own:  # a child that the function forked came back
+                os._exit(0)
         except Exception as error:
+            if os.getpid() != own:
+                os._exit(1)
             entry = exception_entry(error, request_id)
             log_error(entry)
             flush()

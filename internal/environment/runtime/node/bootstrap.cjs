@@ -1,0 +1,128 @@
+'use strict';
+// The managed Node.js runtime: one process, one function, one event at a time.
+//
+// The process starts before any function is known to it, loads what every
+// function needs, and waits. The first frame makes it the execution environment
+// of one function; each further frame is an event. What a function observes here
+// is what it observes on AWS Lambda. Works on Node.js 16 and later, with its own
+// modules only.
+
+const Module = require('module');
+const { DONE, FAILED, HEADER, HELLO, exit, hangUp, receive, send } = require('./channel.cjs');
+const { Call } = require('./call.cjs');
+const { failureBody, unhandledRejection } = require('./errors.cjs');
+const { loadHandler } = require('./handler.cjs');
+const { invocation, logError, patchConsole, replaceStreams } = require('./output.cjs');
+const { defineGlobal } = require('./stream.cjs');
+
+// Functions may put others in their places.
+const { setImmediate } = globalThis;
+const { parse } = JSON;
+
+// How the process ends after errors that nobody caught, as on AWS.
+const UNCAUGHT = 129;
+const UNHANDLED = 128;
+const UNSETTLED = 13;
+
+/** Whether the function's code is being loaded. */
+let initializing = false;
+/** The invocation under way, or null. */
+let current = null;
+
+/** Reports an error after which the process cannot go on, and ends. */
+function fatal(what, error, status) {
+  logError(what, error);
+  hangUp();
+  if (current) {
+    current.abort(error);
+  } else if (initializing) {
+    send(FAILED, failureBody(error), Infinity);
+  }
+  exit(status);
+}
+
+function watch() {
+  process.on('uncaughtException', (error) => fatal('Uncaught Exception', error, UNCAUGHT));
+  process.on('unhandledRejection', (reason, promise) =>
+    fatal('Unhandled Promise Rejection', unhandledRejection(reason, promise), UNHANDLED),
+  );
+  process.on('beforeExit', () => {
+    if (initializing) exit(UNSETTLED);
+    current?.onEmpty?.();
+  });
+}
+
+/** Becomes one function's environment. Returns its handler and settings. */
+async function initialize(frame, importModule) {
+  const settings = parse(frame.toString('utf8', HEADER));
+  const { environment } = settings;
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, environment);
+  process.chdir(settings.code);
+  Module._initPaths(); // NODE_PATH is read at the start, when there was none
+  patchConsole(environment);
+  defineGlobal(environment);
+  watch();
+  initializing = true;
+  let handler;
+  try {
+    handler = await loadHandler(settings.code, settings.handler, importModule);
+  } catch (error) {
+    fatal('Uncaught Exception', error, UNCAUGHT);
+  }
+  initializing = false;
+  send(DONE, '', 0);
+  return { handler, settings };
+}
+
+/** The head of an invoke frame, which is five lines, and the event after them. */
+function split(frame) {
+  const text = frame.toString('utf8', HEADER);
+  const lines = [];
+  let at = 0;
+  for (let i = 0; i < 5; i++) {
+    const end = text.indexOf('\n', at);
+    lines.push(text.slice(at, end));
+    at = end + 1;
+  }
+  const [requestId, trace, arn, client, identity] = lines;
+  const deadline = frame.readUInt32LE(24) + frame.readUInt32LE(28) * 0x100000000;
+  return [{ requestId, trace, arn, client, identity, deadline }, text.slice(at)];
+}
+
+/** Answers events until the server goes away. */
+function serve({ handler, settings }) {
+  let traceBefore = '';
+  function next() {
+    const [head, event] = split(receive());
+    invocation.requestId = head.requestId;
+    if (head.trace !== traceBefore) {
+      if (head.trace) process.env._X_AMZN_TRACE_ID = head.trace;
+      else delete process.env._X_AMZN_TRACE_ID;
+      traceBefore = head.trace;
+    }
+    current = new Call(settings, ended);
+    current.run(handler, head, event);
+  }
+  // One turn of the event loop lies between two invocations, so that what a
+  // function left in the background goes on.
+  function ended() {
+    current = null;
+    setImmediate(next);
+  }
+  setImmediate(next);
+}
+
+async function main() {
+  const { importModule } = await import('./load.mjs');
+  replaceStreams();
+  process.argv = [process.execPath, '/var/runtime/index.mjs'];
+  process.mainModule = undefined; // on AWS there is none
+  for (const name of Object.keys(require.cache)) delete require.cache[name];
+  send(HELLO, '', 0);
+  serve(await initialize(receive(), importModule));
+}
+
+main();
+// In stack traces it has the name of AWS's.
+//# sourceURL=file:///var/runtime/index.mjs

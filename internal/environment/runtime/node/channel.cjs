@@ -1,0 +1,155 @@
+'use strict';
+// Frames to and from the server. They are described in package sandbox, come
+// from descriptor 3 and go to descriptor 4; a socket at 3 serves both ways.
+
+const fs = require('fs');
+
+// What functions replace in these modules must not break the runtime.
+const { closeSync, readSync, writeSync } = fs;
+const exit = process.exit.bind(process);
+
+const QUESTIONS = 3;
+const IS_SOCKET = fs.fstatSync(QUESTIONS).isSocket();
+const ANSWERS = IS_SOCKET ? 3 : 4;
+const HEADER = 32;
+const CHUNK = 65536;
+
+// Kinds of frames.
+const HELLO = 0;
+const INIT = 1;
+const INVOKE = 2;
+const DONE = 3;
+const FAILED = 4;
+const TOO_LARGE = 5;
+const STREAMED = 6;
+
+const inbox = Buffer.allocUnsafeSlow(CHUNK);
+const outbox = Buffer.alloc(CHUNK);
+const never = new Int32Array(new SharedArrayBuffer(4));
+
+/** Waits a moment: somebody has made a descriptor non-blocking. */
+function pause() {
+  Atomics.wait(never, 0, 0, 1);
+}
+
+/** Writes all of data's first bytes, whatever it takes. */
+function writeAll(fd, data, length) {
+  for (let sent = 0; sent < length; ) {
+    try {
+      sent += writeSync(fd, data, sent, length - sent);
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+      pause();
+    }
+  }
+}
+
+/** Ends with everything this process started: the server is gone. */
+function leave() {
+  let group = 0;
+  try {
+    const stat = fs.readFileSync('/proc/self/stat', 'latin1');
+    group = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
+  } catch {
+    // there is no such file on this system
+  }
+  process.kill(group === process.pid ? 0 : process.pid, 'SIGKILL');
+}
+
+/** Reads into buffer from an offset on and returns the new end. */
+function readSome(buffer, end) {
+  for (;;) {
+    try {
+      const n = readSync(QUESTIONS, buffer, end, buffer.length - end, null);
+      if (n > 0) return end + n;
+      break;
+    } catch (error) {
+      if (error.code !== 'EAGAIN') break;
+      pause();
+    }
+  }
+  leave();
+}
+
+/**
+ * Waits for the next question and returns the whole frame, which is valid until
+ * the next one. Nothing else happens meanwhile: between invocations this process
+ * stands still, as an environment of AWS's does. The answer that is sent next
+ * repeats the question's id.
+ */
+function receive() {
+  let frame = inbox;
+  for (let end = 0; ; ) {
+    end = readSome(frame, end);
+    if (end < HEADER) continue;
+    const total = HEADER + frame.readUInt32LE(0);
+    if (end >= total) {
+      frame.copy(outbox, 8, 8, 24);
+      return frame.subarray(0, total);
+    }
+    if (total > frame.length) {
+      const larger = Buffer.allocUnsafeSlow(total);
+      frame.copy(larger, 0, 0, end);
+      frame = larger;
+    }
+  }
+}
+
+/** The peak memory in KB where the server cannot see it, else zero. */
+function peakMemory() {
+  return process.platform === 'linux' ? 0 : process.resourceUsage().maxRSS;
+}
+
+/** Sends a frame whose first bytes, header included, are in data. */
+function sendFrame(kind, data, length) {
+  data.writeUInt32LE(length, 0);
+  data[4] = kind;
+  data.writeUInt32LE(peakMemory(), 24);
+  try {
+    writeAll(ANSWERS, data, HEADER + length);
+  } catch {
+    exit(1); // the function has closed it
+  }
+}
+
+/** Sends text, or TOO_LARGE when it is longer than limit. */
+function send(kind, text, limit) {
+  if (text.length * 3 <= CHUNK - HEADER) {
+    sendFrame(kind, outbox, outbox.write(text, HEADER));
+    return;
+  }
+  const length = Buffer.byteLength(text);
+  if (length > limit) {
+    sendFrame(TOO_LARGE, outbox, 0);
+    return;
+  }
+  const data = Buffer.allocUnsafe(HEADER + length);
+  outbox.copy(data, 0, 0, HEADER);
+  data.write(text, HEADER);
+  sendFrame(kind, data, length);
+}
+
+/** Sends what was streamed, or TOO_LARGE when it is longer than limit. */
+function sendStreamed(contentType, chunks, limit) {
+  const data = Buffer.concat([outbox.subarray(0, HEADER), Buffer.from(contentType + '\n'), ...chunks]);
+  if (data.length - HEADER - contentType.length - 1 > limit) {
+    sendFrame(TOO_LARGE, outbox, 0);
+    return;
+  }
+  sendFrame(STREAMED, data, data.length - HEADER);
+}
+
+/**
+ * Accepts no more questions: an event that is on its way is given to another
+ * environment instead of being lost with this one.
+ */
+function hangUp() {
+  if (IS_SOCKET) return;
+  try {
+    closeSync(QUESTIONS);
+  } catch {
+    // the function has closed it
+  }
+}
+
+module.exports = { HELLO, INIT, INVOKE, DONE, FAILED, HEADER, exit, hangUp, receive, send, sendStreamed, writeAll };

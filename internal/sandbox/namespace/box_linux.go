@@ -1,0 +1,354 @@
+package namespace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"furl/internal/sandbox"
+)
+
+// box is one sandbox: a Blank, then an Env.
+type box struct {
+	d    *Driver
+	id   uint64
+	spec sandbox.Spec
+
+	link    *link
+	control *net.UnixConn
+	pidfd   *os.File
+	pid     int // of the first process, on the host
+	group   *group
+	channel *sandbox.Channel
+	output  *os.File
+
+	started chan struct{} // closed when the program runs
+	exited  chan struct{} // closed when nothing runs any more
+	failure error         // why there is no program; valid once exited is closed
+	exit    sandbox.Exit  // the same
+	oom     atomic.Bool
+
+	retire sync.Once
+
+	mu        sync.Mutex
+	listeners []net.Listener
+	closed    bool // pidfd is
+}
+
+var (
+	_ sandbox.Blank       = (*box)(nil)
+	_ sandbox.Env         = (*box)(nil)
+	_ sandbox.Limiter     = (*box)(nil)
+	_ sandbox.OutOfMemory = (*box)(nil)
+)
+
+func newBox(d *Driver) *box {
+	return &box{d: d, started: make(chan struct{}), exited: make(chan struct{})}
+}
+
+// make brings the sandbox to where it waits for code.
+func (b *box) make(ctx context.Context, spec sandbox.Spec) error {
+	b.spec = spec
+	guard, err := b.d.guardFile()
+	if err != nil {
+		return err
+	}
+	p, err := newPlan(spec, guard, b.d.opts.ReadOnly)
+	if err != nil {
+		return err
+	}
+	if b.link, err = b.d.current(); err != nil {
+		return err
+	}
+	image, err := b.link.image(ctx, p)
+	if err != nil {
+		return err
+	}
+	err = b.open(ctx, p, image.id)
+	// Perhaps it shows directories that were replaced meanwhile.
+	b.link.release(image, err != nil && ctx.Err() == nil)
+	return err
+}
+
+// open starts the sandbox in its image, and the program in the sandbox.
+func (b *box) open(ctx context.Context, p plan, image uint64) error {
+	if b.d.groups != nil {
+		var err error
+		if b.group, err = b.d.groups.take(); err != nil {
+			return err
+		}
+	}
+	if err := b.start(ctx, image); err != nil {
+		return err
+	}
+	if err := b.confine(); err != nil {
+		return err
+	}
+	spec := b.spec
+	if spec.Path == "" {
+		return nil
+	}
+	env := append([]string{"HOME=" + tempDir, "TMPDIR=" + tempDir}, spec.Env...)
+	err := send(b.control, command{Start: &program{Path: spec.Path, Args: p.args, Env: env, Dir: tempDir, Channel: true}})
+	if err != nil {
+		return err
+	}
+	return b.ready(ctx)
+}
+
+// start has the supervisor start the sandbox's first process.
+func (b *box) start(ctx context.Context, image uint64) error {
+	var stdout *os.File
+	var err error
+	if b.output, stdout, err = sandbox.OutputPipe(); err != nil {
+		return err
+	}
+	defer stdout.Close()
+	var control *os.File
+	if b.control, control, err = packetPair(); err != nil {
+		return err
+	}
+	defer control.Close()
+	files := []*os.File{stdout, control}
+	if b.spec.Path != "" {
+		var theirs []*os.File
+		if b.channel, theirs, err = sandbox.Pipes(); err != nil {
+			return err
+		}
+		defer closeAll(theirs)
+		files = append(files, theirs...)
+	}
+	got, err := b.link.call(ctx, order{Start: &startOrder{ID: b.id, Image: image}}, files...)
+	if err != nil {
+		return err
+	}
+	if len(got) != 1 {
+		closeAll(got)
+		return fmt.Errorf("namespace: supervisor answered with %d descriptors", len(got))
+	}
+	if b.pidfd, err = pollable(got[0]); err != nil {
+		return err
+	}
+	go b.watch()
+	b.pid, err = pidOf(b.pidfd)
+	return err
+}
+
+func (b *box) kill() {
+	b.mu.Lock()
+	if !b.closed { // it fails when there is nothing left to kill
+		unix.PidfdSendSignal(int(b.pidfd.Fd()), unix.SIGKILL, nil, 0)
+	}
+	b.mu.Unlock()
+	if b.group != nil && b.group.freezer != "" && !b.group.freezer2 {
+		b.group.thaw() // frozen processes of version 1 do not even die
+	}
+}
+
+// ready waits for the program's hello. A program that cannot start says why on
+// its output, so that becomes part of the error.
+func (b *box) ready(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { b.channel.Close() })
+	_, err := b.channel.Hello(time.Time{})
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("is not ready: %w", ctx.Err())
+	}
+	b.await(farewell) // mostly it ends by itself
+	b.kill()
+	b.await(killWait)
+	if failure := b.failed(); failure != nil {
+		return failure
+	}
+	said := make([]byte, 2048)
+	n, _ := io.ReadFull(b.output, said)
+	return fmt.Errorf("is not ready: %w (%v)\n%s", err, b.Exit(), said[:n])
+}
+
+// failed is why the sandbox has no program, if it has ended for that.
+func (b *box) failed() error {
+	select {
+	case <-b.exited:
+		return b.failure
+	default:
+		return nil
+	}
+}
+
+// watch follows the sandbox to its end.
+func (b *box) watch() {
+	buf := make([]byte, 4<<10)
+	var last *end
+	var failure error
+	for {
+		var n news
+		if _, err := receive(b.control, buf, &n); err != nil {
+			break
+		}
+		switch {
+		case n.Error != "":
+			failure = n.err()
+		case n.Started:
+			close(b.started)
+		case n.End != nil:
+			last = n.End
+			b.hangUp()
+		}
+	}
+	if err := awaitEnd(b.pidfd); err != nil {
+		b.d.log.Error("the end of a sandbox was not seen", "err", err)
+	}
+	if b.group != nil && b.group.ranOut() {
+		b.oom.Store(true)
+	}
+	b.hangUp()
+	b.failure = failure
+	b.exit = last.exit()
+	close(b.exited)
+}
+
+// hangUp ends what waits for the program.
+func (b *box) hangUp() {
+	if b.channel != nil {
+		b.channel.HangUp()
+	}
+}
+
+// err is an error that errors.As finds a *startError in when the program could
+// not be started.
+func (n news) err() error {
+	if n.Errno != 0 {
+		return &startError{text: n.Error, errno: n.Errno}
+	}
+	return errors.New(n.Error)
+}
+
+// startError is a program that could not be started.
+type startError struct {
+	text  string
+	errno syscall.Errno
+}
+
+func (e *startError) Error() string { return e.text }
+
+// exit is how the program ended. A sandbox that did not tell was killed as a
+// whole.
+func (e *end) exit() sandbox.Exit {
+	if e == nil {
+		return sandbox.Exit{Signal: syscall.SIGKILL}
+	}
+	x := sandbox.Exit{MaxRSS: e.MaxRSS, CPU: time.Duration(e.CPU)}
+	if ws := syscall.WaitStatus(e.Status); ws.Signaled() {
+		x.Signal = ws.Signal()
+	} else {
+		x.Code = ws.ExitStatus()
+	}
+	return x
+}
+
+// Layout is the same for every sandbox.
+func (b *box) Layout() sandbox.Layout { return sandbox.Layout{Code: codeDir, Temp: tempDir} }
+
+func (b *box) Channel() *sandbox.Channel { return b.channel }
+func (b *box) Output() *os.File          { return b.output }
+func (b *box) Exited() <-chan struct{}   { return b.exited }
+func (b *box) Discard()                  { b.Retire(0) }
+
+// Exit says how the program ended.
+func (b *box) Exit() sandbox.Exit {
+	select {
+	case <-b.exited:
+		return b.exit
+	default:
+		return sandbox.Exit{Lost: true}
+	}
+}
+
+// Retire ends the sandbox with everything in it.
+func (b *box) Retire(grace time.Duration) {
+	b.retire.Do(func() {
+		if b.pidfd != nil {
+			b.end(grace)
+		}
+		b.mu.Lock()
+		listeners := b.listeners
+		b.mu.Unlock()
+		for _, ln := range listeners {
+			ln.Close() // perhaps once more
+		}
+		if b.control != nil {
+			b.control.Close()
+		}
+		if b.channel != nil {
+			b.channel.Close()
+		}
+		if b.output != nil {
+			b.output.Close()
+		}
+		b.recycle()
+		b.d.remove(b)
+	})
+}
+
+func (b *box) end(grace time.Duration) {
+	if grace > 0 {
+		if err := send(b.control, command{Signal: syscall.SIGTERM}); err == nil {
+			b.await(grace)
+		}
+	}
+	b.kill()
+	b.await(killWait)
+}
+
+// recycle gives back what the next sandbox can use.
+func (b *box) recycle() {
+	select {
+	case <-b.exited:
+	default:
+		if b.pidfd != nil { // nobody else may have what a process still uses
+			b.d.log.Error("a sandbox that was killed has not ended", "pid", b.pid)
+			return
+		}
+	}
+	if b.control != nil { // so the supervisor may know of it
+		ctx, cancel := context.WithTimeout(context.Background(), callWait)
+		defer cancel()
+		if _, err := b.link.call(ctx, order{Free: b.id}); err != nil && !errors.Is(err, errLost) {
+			b.d.log.Warn("a sandbox was not given back", "err", err)
+		}
+	}
+	if b.pidfd != nil {
+		b.mu.Lock()
+		b.closed = true
+		b.mu.Unlock()
+		b.pidfd.Close()
+	}
+	if b.group != nil {
+		if err := b.d.groups.give(b.group); err != nil {
+			b.d.log.Warn("a cgroup cannot be used again", "err", err)
+		}
+	}
+}
+
+func (b *box) await(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-b.exited:
+	case <-t.C:
+	}
+}

@@ -1,0 +1,192 @@
+package namespace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"furl/internal/sandbox"
+)
+
+// Driver makes sandboxes of namespaces.
+type Driver struct {
+	opts    Options
+	command []string
+	filter  []unix.SockFilter
+	users   users
+	log     *slog.Logger
+	// groups is nil where no cgroup can be made; groupsErr then says why.
+	groups    *cgroups
+	groupsErr error
+
+	connecting sync.Mutex // held while a supervisor starts or ends
+	link       *link
+	shut       bool
+
+	mu     sync.Mutex
+	closed bool
+	seq    uint64
+	live   map[*box]struct{}
+}
+
+var _ sandbox.Driver = (*Driver)(nil)
+
+// New prepares the driver and starts its supervisor. An error means that
+// sandboxes cannot be made here; Diagnose says why and what helps.
+func New(opts Options) (*Driver, error) {
+	if _, nested := os.LookupEnv(roleVar); nested {
+		return nil, fmt.Errorf("namespace: main must call namespace.Main before anything else")
+	}
+	opts.complete()
+	d := &Driver{opts: opts, command: opts.Command, log: opts.Logger, live: make(map[*box]struct{})}
+	if len(d.command) == 0 {
+		d.command = []string{"/proc/self/exe"} // this very program even when its file was replaced
+	}
+	var err error
+	if d.filter, err = buildFilter(); err != nil {
+		return nil, err
+	}
+	if d.users, err = newUsers(&opts); err != nil {
+		return nil, err
+	}
+	if d.link, err = connect(d.command, d.users); err != nil {
+		return nil, err
+	}
+	d.groupsErr = errors.New("namespace: cgroups are turned off")
+	if !opts.NoCgroups {
+		if d.groups, d.groupsErr = newCgroups(opts.Cgroup); d.groupsErr != nil {
+			d.log.Warn("sandboxes have no limits of memory and CPU", "err", d.groupsErr)
+		}
+	}
+	return d, nil
+}
+
+// Name is "namespace".
+func (d *Driver) Name() string { return "namespace" }
+
+// Close ends all sandboxes and the supervisor, and removes their cgroups.
+func (d *Driver) Close() error {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return nil
+	}
+	d.closed = true
+	live := make([]*box, 0, len(d.live))
+	for b := range d.live {
+		live = append(live, b)
+	}
+	d.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, b := range live {
+		wg.Go(func() { b.Retire(0) })
+	}
+	wg.Wait()
+	d.connecting.Lock()
+	d.shut = true
+	err := d.link.close()
+	d.connecting.Unlock()
+	if d.groups != nil {
+		err = errors.Join(err, d.groups.close())
+	}
+	return err
+}
+
+// current is the link to a living supervisor.
+func (d *Driver) current() (*link, error) {
+	d.connecting.Lock()
+	defer d.connecting.Unlock()
+	if d.shut {
+		return nil, sandbox.ErrClosed
+	}
+	select {
+	case <-d.link.lost:
+		<-d.link.done
+		d.log.Warn("the sandboxes' supervisor ended; another one is started")
+		l, err := connect(d.command, d.users)
+		if err != nil {
+			return nil, err
+		}
+		d.link = l
+	default:
+	}
+	return d.link, nil
+}
+
+func (d *Driver) add(b *box) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return sandbox.ErrClosed
+	}
+	d.seq++
+	b.id = d.seq
+	d.live[b] = struct{}{}
+	return nil
+}
+
+func (d *Driver) remove(b *box) {
+	d.mu.Lock()
+	delete(d.live, b)
+	d.mu.Unlock()
+}
+
+// Blank makes a sandbox and, if spec names a program, starts it there and waits
+// until it is ready.
+func (d *Driver) Blank(ctx context.Context, spec sandbox.Spec) (sandbox.Blank, error) {
+	b, err := d.blank(ctx, spec)
+	if errors.Is(err, errLost) { // the supervisor was killed: once more, with another one
+		b, err = d.blank(ctx, spec)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", spec.Name, err)
+	}
+	return b, nil
+}
+
+func (d *Driver) blank(ctx context.Context, spec sandbox.Spec) (*box, error) {
+	b := newBox(d)
+	if err := d.add(b); err != nil {
+		return nil, err
+	}
+	err := b.make(ctx, spec)
+	if err != nil {
+		b.Retire(0)
+		return nil, err
+	}
+	return b, nil
+}
+
+// guardFile is the program that becomes the first process of a sandbox.
+func (d *Driver) guardFile() (string, error) {
+	path := d.command[0]
+	if !strings.HasPrefix(path, "/proc/") {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return "", fmt.Errorf("namespace: %w", err)
+		}
+		path = abs
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("namespace: %w", err)
+	}
+	if d.users.count > 0 && info.Mode()&0o5 != 0o5 {
+		return "", fmt.Errorf("namespace: sandboxes cannot execute %s; chmod o+rx it", path)
+	}
+	return path, nil
+}
+
+// setup is what a sandbox is told first.
+func (d *Driver) setup(id uint64) setup {
+	s := setup{User: d.users.user(id), TempSize: d.opts.TempSize, TempFiles: d.opts.TempFiles,
+		Processes: d.opts.Processes, Filter: d.filter}
+	return s
+}

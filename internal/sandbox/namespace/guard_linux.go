@@ -1,0 +1,128 @@
+package namespace
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// guard is the first process of a finished sandbox. It starts the program when it
+// is told to, collects processes that lost their parent, and tells the server how
+// the program ended. Its own end, which is that of the program or of the server, is
+// by the kernel's rule the end of everything in the sandbox.
+//
+// It has no more rights than the program. The program cannot look into it,
+// trace it or end it.
+func guard() error {
+	err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	if err == nil {
+		err = unix.CloseRange(questionsFD, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
+	}
+	if err != nil {
+		return fmt.Errorf("namespace: guard: %w", err)
+	}
+	// Go's own way with a signal would be to end, and to ignore signals would be
+	// inherited by the program.
+	signal.Notify(make(chan os.Signal, 1))
+
+	var c command
+	for c.Start == nil {
+		err := hear(controlFD, &c)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	pid, err := launch(c.Start)
+	if err != nil {
+		var errno syscall.Errno
+		errors.As(err, &errno)
+		return tell(controlFD, news{Error: err.Error(), Errno: errno})
+	}
+	if err := tell(controlFD, news{Started: true}); err != nil {
+		return err
+	}
+	ended := make(chan end, 1)
+	go func() { ended <- collect(pid) }()
+	gone := make(chan error, 1)
+	go func() { gone <- relay(pid) }()
+	select {
+	case e := <-ended:
+		return tell(controlFD, news{End: &e})
+	case err := <-gone:
+		return err
+	}
+}
+
+// launch starts the program and lets go of what is the program's.
+func launch(p *program) (int, error) {
+	files := []uintptr{0, 1, 2}
+	if p.Channel {
+		files = append(files, questionsFD, answersFD)
+	}
+	env := p.Env
+	if env == nil {
+		env = []string{} // nil would mean ours
+	}
+	pid, err := syscall.ForkExec(p.Path, append([]string{p.Path}, p.Args...), &syscall.ProcAttr{
+		Dir: p.Dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return 0, &os.PathError{Op: "start", Path: p.Path, Err: err}
+	}
+	// Their ends are to show the program's end.
+	for fd := 1; fd <= 2; fd++ {
+		if err := unix.Dup3(0, fd, 0); err != nil {
+			return 0, fmt.Errorf("namespace: guard: %w", err)
+		}
+	}
+	if p.Channel {
+		if err := unix.CloseRange(questionsFD, answersFD, 0); err != nil {
+			return 0, fmt.Errorf("namespace: guard: %w", err)
+		}
+	}
+	return pid, nil
+}
+
+// collect waits for processes until the program itself has ended.
+func collect(program int) end {
+	for {
+		var ws syscall.WaitStatus
+		var ru syscall.Rusage
+		pid, err := syscall.Wait4(-1, &ws, 0, &ru)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil: // there is no child, which cannot be
+			return end{Status: 0xff << 8}
+		case pid == program:
+			return end{Status: uint32(ws), MaxRSS: ru.Maxrss << 10, CPU: ru.Utime.Nano() + ru.Stime.Nano()}
+		}
+	}
+}
+
+// relay passes the server's signals on to the program, until the server is gone.
+func relay(pid int) error {
+	for {
+		var c command
+		err := hear(controlFD, &c)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if c.Signal != 0 {
+			// The program may have ended at this moment.
+			if err := syscall.Kill(-pid, c.Signal); err != nil && err != syscall.ESRCH {
+				return fmt.Errorf("namespace: guard: %w", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,196 @@
+//go:build linux
+
+package namespace_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"furl/internal/sandbox"
+)
+
+// processes are the living processes whose command line mentions text.
+func processes(t testing.TB, text string) map[int]string {
+	t.Helper()
+	names, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[int]string)
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil || !strings.Contains(string(b), text) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[pid] = string(b)
+	}
+	return found
+}
+
+// cgroupsOf are the cgroups that a server has, or had.
+func cgroupsOf(t testing.TB, pid int) []string {
+	t.Helper()
+	var found []string
+	for _, pattern := range []string{"/sys/fs/cgroup/furl/%d-*", "/sys/fs/cgroup/*/furl/%d-*", "/sys/fs/cgroup/*/*/furl/%d-*", "/sys/fs/cgroup/*/*/*/furl/%d-*"} {
+		names, err := filepath.Glob(fmt.Sprintf(pattern, pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, names...)
+	}
+	return found
+}
+
+// supervisor is the process id of the one supervisor that this process has.
+func supervisor(t testing.TB) int {
+	t.Helper()
+	var found []int
+	for pid := range processes(t, "furl-sandboxes") {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			continue
+		}
+		// Behind the name: state, parent.
+		f := strings.Fields(string(stat)[strings.LastIndexByte(string(stat), ')')+1:])
+		if len(f) > 1 && f[1] == strconv.Itoa(os.Getpid()) && f[0] != "Z" {
+			found = append(found, pid)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("supervisors: %v", found)
+	}
+	return found[0]
+}
+
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(15 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("not in time: ", what)
+		}
+	}
+}
+
+func count(t testing.TB, dir string) int {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+func TestNothingIsLeft(t *testing.T) {
+	d := newDriver(t)
+	start := func() {
+		e := env(t, d, sandbox.Limits{Memory: 64 << 20}, "x", "y")
+		run(t, e, "import os\nif os.fork() == 0:\n    os.setsid()\n    while True: pass\n")
+		e.Retire(0)
+	}
+	start()
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := count(t, "/proc/self/fd")
+	groups := 0
+	for _, dir := range cgroupsOf(t, os.Getpid()) {
+		groups += count(t, dir)
+	}
+	theirs := fmt.Sprintf("/proc/%d/fd", supervisor(t))
+	before := count(t, theirs)
+	for range 50 {
+		start()
+	}
+	// What rests in stock, such as network namespaces, is bounded.
+	if n := count(t, theirs); n > before+52 {
+		t.Errorf("the supervisor has %d files, had %d", n, before)
+	}
+	if n := count(t, "/proc/self/fd"); n > files+2 {
+		t.Errorf("there are %d files, were %d", n, files)
+	}
+	after, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil || string(after) != string(mounts) {
+		t.Errorf("mounts were\n%sand are\n%s", mounts, after)
+	}
+	for _, dir := range cgroupsOf(t, os.Getpid()) {
+		groups -= count(t, dir)
+	}
+	if groups != 0 {
+		t.Errorf("there are %d more entries in cgroups", -groups)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	if left := cgroupsOf(t, os.Getpid()); len(left) > 0 {
+		t.Errorf("cgroups are left: %v", left)
+	}
+	if left := processes(t, mark()); len(left) > 0 {
+		t.Errorf("processes are left: %v", left)
+	}
+}
+
+// Whatever becomes of the server, nothing outlives it, not even what is frozen.
+func TestServerIsKilled(t *testing.T) {
+	newDriver(t).Close() // or skip
+	seconds := strconv.Itoa(100_000_000 + os.Getpid())
+	cmd := exec.Command(os.Getenv(hostVar), "serve", seconds)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
+		t.Fatal(line, err)
+	}
+	if n := len(processes(t, seconds)); n < 4 {
+		t.Fatalf("only %d processes run", n)
+	}
+	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	eventually(t, "all processes end", func() bool { return len(processes(t, seconds)) == 0 })
+	if os.Geteuid() == 0 && len(cgroupsOf(t, cmd.Process.Pid)) == 0 {
+		t.Fatal("the killed server has no cgroups; nothing is tested")
+	}
+	newDriver(t) // sweeps
+	if left := cgroupsOf(t, cmd.Process.Pid); len(left) > 0 {
+		t.Errorf("cgroups are left: %v", left)
+	}
+}
+
+func TestSupervisorIsKilled(t *testing.T) {
+	d := newDriver(t)
+	e := env(t, d, sandbox.Limits{})
+	if err := syscall.Kill(supervisor(t), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	ended(t, e)
+	e.Retire(0)
+	e = env(t, d, sandbox.Limits{})
+	if got := run(t, e, "result = 'again'"); got != "again" {
+		t.Error(got)
+	}
+}

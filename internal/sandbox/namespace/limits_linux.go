@@ -1,0 +1,94 @@
+package namespace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"furl/internal/sandbox"
+)
+
+// confine puts the sandbox under its limits and lets it complete itself.
+func (b *box) confine() error {
+	s := b.d.setup(b.id)
+	if g := b.group; g != nil {
+		if err := g.limit(sandbox.Limits{Processes: b.d.opts.Processes}); err != nil {
+			return err
+		}
+		if err := g.add(b.pid); err != nil {
+			return err
+		}
+		kill := b.outOfMemory
+		g.onOOM.Store(&kill)
+	}
+	return send(b.control, s)
+}
+
+// Limit sets limits; see sandbox.Limiter.
+func (b *box) Limit(l sandbox.Limits) error {
+	var errs []error
+	if l.Temp > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), callWait)
+		defer cancel()
+		_, err := b.link.call(ctx, order{Resize: &resizeOrder{ID: b.id, Bytes: l.Temp}})
+		errs = append(errs, err)
+	}
+	if b.group != nil {
+		errs = append(errs, b.group.limit(l))
+	}
+	if l.Memory > 0 && (b.group == nil || b.group.memory == "") {
+		errs = append(errs, b.limitData(uint64(l.Memory)))
+	}
+	return errors.Join(errs...)
+}
+
+// limitData limits the memory of each process by itself: there is no cgroup to
+// limit all together.
+func (b *box) limitData(bytes uint64) error {
+	pids := []int{b.pid}
+	if program := b.program(); program != 0 {
+		pids = append(pids, program)
+	}
+	for _, pid := range pids {
+		if err := unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: bytes, Max: bytes}, nil); err != nil {
+			return fmt.Errorf("namespace: %w", os.NewSyscallError("prlimit", err))
+		}
+	}
+	return nil
+}
+
+// outOfMemory ends everything at once: a program of which the kernel ended one
+// process is of no use to anybody.
+func (b *box) outOfMemory() {
+	b.oom.Store(true)
+	b.kill()
+}
+
+// OutOfMemory reports whether the end came for want of memory.
+func (b *box) OutOfMemory() bool {
+	select {
+	case <-b.exited:
+		return b.oom.Load()
+	default:
+		return false
+	}
+}
+
+// Freeze stops all processes of the sandbox.
+func (b *box) Freeze() error {
+	if b.group == nil {
+		return sandbox.ErrUnsupported
+	}
+	return b.group.freeze()
+}
+
+// Thaw lets them run on.
+func (b *box) Thaw() error {
+	if b.group == nil {
+		return sandbox.ErrUnsupported
+	}
+	return b.group.thaw()
+}

@@ -1,0 +1,118 @@
+package namespace
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"furl/internal/sandbox"
+)
+
+// pollable makes a pidfd wait in Go's poller rather than in a thread.
+func pollable(f *os.File) (*os.File, error) {
+	defer f.Close()
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 5)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("namespace: pidfd: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "pidfd"), nil
+}
+
+// awaitEnd returns when the process has ended and, as it was the first one of its
+// process namespace, everything in that.
+func awaitEnd(pidfd *os.File) error {
+	raw, err := pidfd.SyscallConn()
+	if err == nil {
+		err = raw.Read(func(fd uintptr) bool {
+			fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+			n, err := unix.Poll(fds, 0)
+			return err == nil && n > 0
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("namespace: pidfd: %w", err)
+	}
+	return nil
+}
+
+// pidOf is the process id behind a pidfd, as this process counts.
+func pidOf(pidfd *os.File) (int, error) {
+	b, err := os.ReadFile("/proc/self/fdinfo/" + strconv.Itoa(int(pidfd.Fd())))
+	if err != nil {
+		return 0, fmt.Errorf("namespace: pidfd: %w", err)
+	}
+	pid, err := strconv.Atoi(field(b, "\nPid:"))
+	if err != nil || pid <= 0 {
+		return 0, fmt.Errorf("namespace: pidfd: the process has ended")
+	}
+	return pid, nil
+}
+
+// field is the word behind a name in one of the kernel's lists.
+func field(b []byte, name string) string {
+	_, rest, _ := bytes.Cut(b, []byte(name))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	words := bytes.Fields(line)
+	if len(words) == 0 {
+		return ""
+	}
+	return string(words[0])
+}
+
+// Stats measures the program: the first process's first child. Before that runs,
+// and after it has ended, the figures are zero.
+func (b *box) Stats() (sandbox.Stats, error) {
+	var s sandbox.Stats
+	program := b.program()
+	if program == 0 {
+		return s, nil
+	}
+	pid := strconv.Itoa(program)
+	status, err := os.ReadFile("/proc/" + pid + "/status")
+	if err != nil {
+		return s, fmt.Errorf("namespace: stats: %w", err)
+	}
+	if kb, err := strconv.ParseInt(field(status, "\nVmHWM:"), 10, 64); err == nil {
+		s.MaxRSS = kb << 10
+	}
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return s, fmt.Errorf("namespace: stats: %w", err)
+	}
+	// The fields behind the name, which may hold spaces and parentheses.
+	if f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]); len(f) > 12 {
+		user, _ := strconv.ParseInt(string(f[11]), 10, 64)
+		system, _ := strconv.ParseInt(string(f[12]), 10, 64)
+		s.CPU = time.Duration(user+system) * (time.Second / 100) // USER_HZ
+	}
+	return s, nil
+}
+
+// program is the program's process id on the host, or zero.
+func (b *box) program() int {
+	tasks := "/proc/" + strconv.Itoa(b.pid) + "/task/"
+	threads, err := os.ReadDir(tasks)
+	if err != nil {
+		return 0
+	}
+	best := 0
+	for _, t := range threads {
+		children, err := os.ReadFile(tasks + t.Name() + "/children")
+		if err != nil {
+			continue // the thread has ended, or the kernel does not tell
+		}
+		for word := range bytes.FieldsSeq(children) {
+			if pid, err := strconv.Atoi(string(word)); err == nil && (best == 0 || pid < best) {
+				best = pid
+			}
+		}
+	}
+	return best
+}
