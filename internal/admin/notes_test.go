@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"furl/internal/admin"
+	"furl/internal/iam"
 	"furl/internal/lambda"
 )
 
@@ -72,6 +73,47 @@ func TestNotes(t *testing.T) {
 	s.key("alice")
 	if notes := s.explain(&admin.ExplainURLRequest{FunctionName: new("greeter"), As: new("alice")}).Notes; len(notes) != 0 {
 		t.Errorf("notes %q, want none", notes)
+	}
+}
+
+// TestNameUsedAgain: a statement for a user that was deleted says that it is not
+// about the one who has the name now.
+func TestNameUsedAgain(t *testing.T) {
+	s := newServer(t, false)
+	s.function()
+	s.url(awsIAM)
+	s.user("alice")
+	s.run("aws lambda add-permission --function-name greeter --statement-id Alice --action lambda:InvokeFunctionUrl --principal arn:aws:iam::000000000000:user/alice --function-url-auth-type AWS_IAM")
+	in := &admin.ExplainURLRequest{FunctionName: new("greeter"), As: new("alice")}
+	if out := s.explain(in); !out.Allowed {
+		t.Fatalf("%+v", out)
+	}
+	_, err := s.iam.DeleteUser(t.Context(), &iam.DeleteUserRequest{UserName: new("alice")})
+	check(t, err)
+	s.user("alice")
+	out := s.explain(in)
+	if why := strings.Join(out.Decisions[0].Statements[0].Why, "; "); out.Allowed || !strings.Contains(why, "was deleted: the present user alice (AIDA") {
+		t.Errorf("allowed %v, why %q", out.Allowed, why)
+	}
+}
+
+// TestThrottledNote: permission alone does not help where nothing may run.
+func TestThrottledNote(t *testing.T) {
+	s := newServer(t, false)
+	s.function()
+	s.url(awsIAM)
+	in := &admin.ExplainURLRequest{FunctionName: new("greeter"), As: new("root")}
+	const want = "reserved concurrency is 0: every call is throttled (429)"
+	for _, step := range []struct {
+		reserved int
+		noted    bool
+	}{{1, false}, {0, true}} {
+		_, err := s.lambda.PutFunctionConcurrency(t.Context(), &lambda.PutFunctionConcurrencyRequest{FunctionName: "greeter", ReservedConcurrentExecutions: step.reserved})
+		check(t, err)
+		out := s.explain(in)
+		if got := strings.Contains(strings.Join(out.Notes, "\n"), want); got != step.noted || !out.Allowed {
+			t.Errorf("reserved %d: allowed %v, notes %q", step.reserved, out.Allowed, out.Notes)
+		}
 	}
 }
 

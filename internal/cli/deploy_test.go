@@ -78,6 +78,7 @@ func TestUpOpensTheURL(t *testing.T) {
 	}
 	furlWith(t, environ, "up", dir, "--name", "signed", "--auth-type", "AWS_IAM").matches(t, 0, "^http://", "created")
 	furlWith(t, environ, "explain", "signed").matches(t, 1, `^refused: the URL's AuthType is AWS_IAM`, "")
+	furlWith(t, environ, "explain", "nope").matches(t, 1, "", `Function not found.*\nhint: furl list shows`)
 	furlWith(t, environ, "explain", "signed", "--as", "root").matches(t, 0, `^allowed: `, "")
 }
 

@@ -59,12 +59,13 @@ func TestEnvInShells(t *testing.T) {
 		"powershell": {"pwsh", "-NoProfile", "-Command", `Invoke-Expression $Env:PRINTED; /usr/bin/env`},
 	}
 	for shell, command := range shells {
+		path, err := exec.LookPath(command[0])
+		if err != nil && shell != "sh" {
+			t.Logf("there is no %s here; its form is checked as text by another test", command[0])
+			continue
+		}
 		t.Run(shell, func(t *testing.T) {
 			printed := furlWith(t, environ, "env", "--shell", shell).ok(t)
-			path, err := exec.LookPath(command[0])
-			if err != nil {
-				t.Skipf("there is no %s here", command[0])
-			}
 			cmd := exec.Command(path, command[1:]...)
 			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PRINTED=" + printed, "AWS_SESSION_TOKEN=old"}
 			out, err := cmd.CombinedOutput()
@@ -141,7 +142,7 @@ func TestEnvWithoutKey(t *testing.T) {
 func TestDeadServer(t *testing.T) {
 	cmd := exec.Command("true")
 	if err := cmd.Run(); err != nil {
-		t.Skip("no process to be dead")
+		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	info, err := json.Marshal(map[string]any{"pid": cmd.Process.Pid, "endpoint": "http://127.0.0.1:4566"})

@@ -84,7 +84,7 @@ func (a *app) explain(ctx context.Context, c *clients, o *explainOptions, what s
 	}
 	out, err := c.furl.ExplainURL(ctx, in)
 	switch {
-	case isCode(err, "ResourceNotFoundException"):
+	case isCode(err, "ResourceNotFoundException") && strings.Contains(err.Error(), "Function not found"):
 		return withHint(err, "furl list shows the functions that there are")
 	case err != nil:
 		return err

@@ -106,9 +106,18 @@ func flagError(cmd *cobra.Command, err error) error {
 	hints := []string{cmd.CommandPath() + " --help lists the flags"}
 	var unknown interface{ GetSpecifiedName() string }
 	if errors.As(err, &unknown) {
-		hints = append(didYouMean(unknown.GetSpecifiedName(), flagNames(cmd), "--"), hints...)
+		hints = append(meantFlag(cmd, unknown.GetSpecifiedName()), hints...)
 	}
 	return withHint(&usageError{err}, hints...)
+}
+
+// meantFlag is the hint for an unknown flag. A long name after a single dash is
+// read as letters, so that the first of them is what is unknown.
+func meantFlag(cmd *cobra.Command, name string) []string {
+	if names := flagNames(cmd); len(name) > 1 {
+		return didYouMean(name, names, "--")
+	}
+	return nil
 }
 
 // noArgs, someArgs and oneArg check the number of arguments.

@@ -271,10 +271,7 @@ func TestNodeErrors(t *testing.T) {
 	for _, node := range slices.Compact([]string{names[0], names[len(names)-1]}) {
 		all := tests
 		if !isModern(node) {
-			all = slices.Clone(tests)
-			for _, l := range legacy {
-				all = append(all, l)
-			}
+			all = slices.Concat(tests, legacy)
 		}
 		for i, tt := range all {
 			t.Run(fmt.Sprint(node, "/", tt.handler, i), func(t *testing.T) {
