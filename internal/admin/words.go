@@ -92,7 +92,7 @@ func (s *Service) notes(c *scene, f *finding) []string {
 // why words what does not fit in a statement. One that names the caller and
 // still does not mean it was written for somebody else of that name.
 func (c *scene) why(f policy.Failure) string {
-	if f.Element == "Principal" && c.user != nil && slices.Contains(f.Want, c.user.ARN) {
+	if f.Element == "Principal" && c.user != nil && slices.Contains(f.Want, "AWS:"+c.user.ARN) {
 		if id := c.bound[c.user.ARN]; id != "" && id != c.user.User.ID {
 			return fmt.Sprintf("Principal is %s (%s), which was deleted: the present user %s (%s) has the same name and is another; write the statement anew",
 				c.user.ARN, id, c.user.User.Name, c.user.User.ID)

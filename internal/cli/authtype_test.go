@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"furl/internal/cli"
 )
 
 // TestAuthTypeStays: a URL becomes more open only when that is asked for.
@@ -71,4 +73,30 @@ func TestWatchAfterRemoval(t *testing.T) {
 		t.Errorf("stdout is %q, want two addresses", lines)
 	}
 	furlWith(t, environ, "explain", lines[1]).matches(t, 1, `^refused: the URL's AuthType is AWS_IAM`, "")
+}
+
+// TestPublicStatements: only what furl up wrote is taken away.
+func TestPublicStatements(t *testing.T) {
+	const url, invoke = "FunctionURLAllowPublicAccess", "FunctionURLInvokeAllowPublicAccess"
+	statement := func(sid, principal, auth string) string {
+		return `{"Sid":"` + sid + `","Effect":"Allow","Principal":` + principal + `,"Action":"a","Resource":"r","Condition":{"StringEquals":{"lambda:FunctionUrlAuthType":"` + auth + `"}}}`
+	}
+	tests := []struct {
+		name, statement, want string
+	}{
+		{"furl's", statement(url, `"*"`, "NONE"), url},
+		{"furl's for dual mode", `{"Sid":"` + invoke + `","Effect":"Allow","Principal":"*","Action":"a","Resource":"r","Condition":{"Bool":{"lambda:InvokedViaFunctionUrl":"true"}}}`, invoke},
+		{"for signed calls", statement(url, `"*"`, "AWS_IAM"), ""},
+		{"for one principal", statement(url, `{"AWS":"arn:aws:iam::000000000000:user/alice"}`, "NONE"), ""},
+		{"of another id", statement("Mine", `"*"`, "NONE"), ""},
+	}
+	for _, tt := range tests {
+		sids, err := cli.PublicStatements(`{"Version":"2012-10-17","Id":"default","Statement":[` + tt.statement + `]}`)
+		if err != nil || strings.Join(sids, " ") != tt.want {
+			t.Errorf("%s: %q, %v; want %q", tt.name, sids, err, tt.want)
+		}
+	}
+	if _, err := cli.PublicStatements("{"); err == nil {
+		t.Error("a policy that is not JSON is taken")
+	}
 }

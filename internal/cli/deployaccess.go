@@ -74,7 +74,7 @@ func (d *deployer) url(ctx context.Context, s *spec) (functionURL, error) {
 		return u, err
 	case u.auth == lambda.FunctionUrlAuthTypeNone:
 		return u, d.open(ctx, s.name, u)
-	case s.auth != "":
+	case s.auth != "" && !u.made:
 		return u, d.shut(ctx, s.name)
 	}
 	return u, nil

@@ -151,7 +151,7 @@ func awaitServer(ctx context.Context, dir string) (furl.ServerInfo, error) {
 	tick := time.NewTicker(startWait / 100)
 	defer tick.Stop()
 	for {
-		info, err := readServer(dir)
+		info, err := readServer(dir, "")
 		if !errors.Is(err, furl.ErrNoServer) {
 			return info, err
 		}

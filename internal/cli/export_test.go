@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -140,3 +141,16 @@ func watcherOf(t testing.TB, path string) *watcher {
 	}
 	return w
 }
+
+// RunServer runs a server until ctx ends, and tells on stderr what it waits for
+// when it takes its time after an interrupt.
+func RunServer(interrupted, ctx context.Context, stderr io.Writer, run func(context.Context) error) error {
+	return (&app{stderr: stderr}).runServer(interrupted, ctx, run)
+}
+
+// WithoutAPI drops the records of API calls but those that the server failed at.
+func WithoutAPI(h slog.Handler) slog.Handler { return withoutAPI{h} }
+
+// PublicStatements are the ids of the statements in a resource policy that furl
+// up wrote to open a URL.
+func PublicStatements(policy string) ([]string, error) { return publicStatements(policy) }

@@ -36,16 +36,26 @@ func logHandler(w io.Writer, format string) slog.Handler {
 	return slog.NewJSONHandler(w, nil)
 }
 
-// withoutAPI drops the records of API calls that went well: beside `furl up`,
-// which makes them itself, they would bury what a person at a terminal wants to
-// see.
+// withoutAPI drops the records of API calls but those that the server failed at:
+// furl up makes most of them itself, and what it looks for in vain on its way
+// would look like errors.
 type withoutAPI struct{ slog.Handler }
 
 func (h withoutAPI) Handle(ctx context.Context, r slog.Record) error {
-	if r.Message == "api" && r.Level <= slog.LevelInfo {
+	if r.Message == "api" && r.Level <= slog.LevelInfo && !serverFailed(r) {
 		return nil
 	}
 	return h.Handler.Handle(ctx, r)
+}
+
+func serverFailed(r slog.Record) (failed bool) {
+	r.Attrs(func(attr slog.Attr) bool {
+		if attr.Key == "status" && attr.Value.Kind() == slog.KindInt64 {
+			failed = attr.Value.Int64() >= 500
+		}
+		return !failed
+	})
+	return failed
 }
 
 // WithAttrs and WithGroup keep dropping.

@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // usageTemplate is what follows a command's description in its help: how to
@@ -104,20 +107,20 @@ func unknownCommand(root *cobra.Command, name string) error {
 // flagError words errors in flags, with the flag that was likely meant.
 func flagError(cmd *cobra.Command, err error) error {
 	hints := []string{cmd.CommandPath() + " --help lists the flags"}
-	var unknown interface{ GetSpecifiedName() string }
-	if errors.As(err, &unknown) {
-		hints = append(meantFlag(cmd, unknown.GetSpecifiedName()), hints...)
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		hints = append(meantFlag(cmd, unknown), hints...)
 	}
 	return withHint(&usageError{err}, hints...)
 }
 
-// meantFlag is the hint for an unknown flag. A long name after a single dash is
-// read as letters, so that the first of them is what is unknown.
-func meantFlag(cmd *cobra.Command, name string) []string {
-	if names := flagNames(cmd); len(name) > 1 {
-		return didYouMean(name, names, "--")
+// meantFlag is the hint for an unknown flag. A name after a single dash is read
+// as so many letters, and is what was meant all the same.
+func meantFlag(cmd *cobra.Command, unknown *pflag.NotExistError) []string {
+	name, _, _ := strings.Cut(cmp.Or(unknown.GetSpecifiedShortnames(), unknown.GetSpecifiedName()), "=")
+	if len(name) < 2 {
+		return nil // a letter is near everything
 	}
-	return nil
+	return didYouMean(name, flagNames(cmd), "--")
 }
 
 // noArgs, someArgs and oneArg check the number of arguments.

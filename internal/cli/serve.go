@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -58,15 +59,42 @@ func (a *app) serve(ctx context.Context, s *settings) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeNode()) }()
 	a.announce(node, s)
-	return node.Run(ctx)
+	return a.runServer(ctx, ctx, node.Run)
 }
 
-// openNode makes a server with the loggers that suit stderr. One that a person
-// has at a terminal beside something else can be quiet about API calls.
+// drainPatience is how long requests may take to finish before it is told what
+// the server waits for.
+const drainPatience = 300 * time.Millisecond
+
+// runServer runs a server until ctx ends, and tells what it waits for when it
+// takes its time after an interrupt.
+func (a *app) runServer(interrupted, ctx context.Context, run func(context.Context) error) error {
+	ended, told := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(told)
+		select {
+		case <-ended:
+			return
+		case <-interrupted.Done():
+		}
+		select {
+		case <-ended:
+		case <-time.After(drainPatience):
+			a.progress("furl: finishing requests; Ctrl-C again stops now")
+		}
+	}()
+	err := run(ctx)
+	close(ended)
+	<-told
+	return err
+}
+
+// openNode makes a server with the loggers that suit stderr. One beside
+// something else can be quiet about API calls.
 func (a *app) openNode(ctx context.Context, s *settings, quiet bool) (*furl.Node, func() error, error) {
 	furl.TuneRuntime()
 	operator, access, w := a.newLoggers(s.LogFormat)
-	if quiet && isTerminal(a.stderr) {
+	if quiet {
 		access = slog.New(withoutAPI{access.Handler()})
 	}
 	c := s.Config

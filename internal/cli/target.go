@@ -59,7 +59,7 @@ func (a *app) connect(flags given) (*clients, error) {
 	if dirErr != nil {
 		return nil, dirErr
 	}
-	info, err := readServer(dir)
+	info, err := readServer(dir, ", or a server's address with --endpoint")
 	if err != nil {
 		return nil, err
 	}
@@ -191,13 +191,14 @@ func newHTTPClient(bundle string) (*http.Client, error) {
 	return &http.Client{Transport: t}, nil
 }
 
-// readServer finds the server that runs on a data directory.
-func readServer(dir string) (furl.ServerInfo, error) {
+// readServer finds the server that runs on a data directory. The command may
+// have further flags that name another one, told as more of a sentence.
+func readServer(dir, flags string) (furl.ServerInfo, error) {
 	info, err := furl.ReadServerInfo(dir)
 	if errors.Is(err, furl.ErrNoServer) {
 		return info, withHint(fmt.Errorf("%s: %w", dir, err),
 			"start one with furl serve, or serve a function at once with furl up DIR",
-			"name another data directory with --data-dir, or a server's address with --endpoint")
+			"name another data directory with --data-dir"+flags)
 	}
 	return info, err
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -72,6 +74,10 @@ func (a *app) upHere(ctx context.Context, target given, flags *deployFlags, s *s
 		return err
 	}
 	node, closeNode, err := a.openNode(ctx, settings, true)
+	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) {
+		// The server speaks of the flags of furl serve, which up does not have.
+		return errors.New(strings.ReplaceAll(err.Error(), "with --listen", "with FURL_LISTEN=ADDRESS"))
+	}
 	if err != nil {
 		return err
 	}
@@ -82,7 +88,7 @@ func (a *app) upHere(ctx context.Context, target given, flags *deployFlags, s *s
 	ended := make(chan error, 1)
 	go func() {
 		defer stop() // a server that fails ends the deployment too
-		ended <- node.Run(serving)
+		ended <- a.runServer(ctx, serving, node.Run)
 	}()
 	err = a.deployHere(serving, node, settings, flags, s)
 	stop()

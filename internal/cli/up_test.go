@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,6 +57,9 @@ func TestUpStartsAServer(t *testing.T) {
 	if code := up.end(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+	if text, _ := up.stderr.now(); strings.Contains(text, `"msg":"api"`) {
+		t.Errorf("its own API calls are on stderr: %s", text)
+	}
 	if text, _ := up.stdout.now(); text != url+"\n" {
 		t.Errorf("stdout is %q, want the URL alone", text)
 	}
@@ -78,6 +82,13 @@ func TestUpFails(t *testing.T) {
 	if _, err := furl.ReadServerInfo(data); err == nil {
 		t.Error("the server still runs")
 	}
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	furlWith(t, append(environ, "FURL_LISTEN="+busy.Addr().String()), "up", write(t, map[string]string{"lambda_function.py": handlerText})).
+		matches(t, 1, "", `address already in use.*choose another address with FURL_LISTEN=ADDRESS$`)
 	furlWith(t, append(environ, "FURL_REGION=nowhere"), "up", write(t, map[string]string{"lambda_function.py": handlerText})).matches(t, 2, "", `region "nowhere"`)
 }
 
