@@ -124,6 +124,8 @@ func runtimeVersion(t *state.Target) (version, arn string) {
 	version = id
 	if name, ok := strings.CutPrefix(id, "python"); ok {
 		version = "python:" + name
+	} else if name, ok := strings.CutPrefix(id, "nodejs"); ok {
+		version = "nodejs:" + strings.TrimSuffix(name, ".x")
 	}
 	sum := sha256.Sum256([]byte("furl runtime " + id))
 	return version, "arn:aws:lambda:" + t.Function.Region + "::runtime:" + hex.EncodeToString(sum[:])

@@ -122,11 +122,20 @@ the function's ARN.`,
 
 // deployAndWatch deploys, and with --watch stays until ctx ends.
 func (a *app) deployAndWatch(ctx context.Context, d *deployer, s *spec, flags *deployFlags) error {
-	out, err := a.deployOnce(ctx, d, s, flags.json)
-	if err != nil || !flags.watch {
+	if !flags.watch {
+		_, err := a.deployOnce(ctx, d, s, flags.json)
 		return err
 	}
-	return a.watch(ctx, d, s, out, flags.json)
+	w, err := newWatcher(s.source) // before the first deployment, so that no edit is missed
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	out, err := a.deployOnce(ctx, d, s, flags.json)
+	if err != nil {
+		return err
+	}
+	return a.watch(ctx, w, d, s, out, flags.json)
 }
 
 func (a *app) newDeployer(c *clients) *deployer {

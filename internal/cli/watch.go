@@ -20,12 +20,7 @@ const watchPause = 150 * time.Millisecond
 // watch deploys whenever the code changes, until ctx ends. What goes wrong is
 // told, and watching goes on. The address is printed again when it is another
 // than the last deployment's: the function was removed elsewhere meanwhile.
-func (a *app) watch(ctx context.Context, d *deployer, s *spec, last *deployment, asJSON bool) error {
-	w, err := newWatcher(s.source)
-	if err != nil {
-		return err
-	}
-	defer w.Close()
+func (a *app) watch(ctx context.Context, w *watcher, d *deployer, s *spec, last *deployment, asJSON bool) error {
 	a.progress("watching %s", s.source.path)
 	for w.wait(ctx) {
 		begin := time.Now()

@@ -14,10 +14,8 @@ const ANSWERS = IS_SOCKET ? 3 : 4;
 const HEADER = 32;
 const CHUNK = 65536;
 
-// Kinds of frames.
+// Kinds of frames. 1 and 2 are the questions: init, once, and then invoke.
 const HELLO = 0;
-const INIT = 1;
-const INVOKE = 2;
 const DONE = 3;
 const FAILED = 4;
 const TOO_LARGE = 5;
@@ -152,4 +150,4 @@ function hangUp() {
   }
 }
 
-module.exports = { HELLO, INIT, INVOKE, DONE, FAILED, HEADER, exit, hangUp, receive, send, sendStreamed, writeAll };
+module.exports = { HELLO, DONE, FAILED, HEADER, exit, hangUp, receive, send, sendStreamed, writeAll };
