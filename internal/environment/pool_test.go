@@ -387,3 +387,28 @@ func TestPoolAtRandom(t *testing.T) {
 		})
 	}
 }
+
+// A reservation that is made or lifted while environments live on must not
+// leave the account's count wrong: what an invocation took is given back.
+func TestReservationChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFakePool(t, Options{MaxConcurrency: 2})
+		reserved, lifted := fakeTarget("f", 5), fakeTarget("f", -1)
+		p.run(reserved, "1s")
+		for range 5 { // each on the environment that was started while reserved
+			if got := p.run(lifted, "1s"); got != "1" {
+				t.Fatalf("after the reservation was lifted: %s", got)
+			}
+		}
+		for range 5 {
+			p.run(reserved, "1s")
+		}
+		var o order
+		a := fakeTarget("a", -1)
+		o.start("a", func() string { return p.run(a, "3s") })
+		o.start("b", func() string { return p.run(a, "4s") })
+		o.start("one too many", func() string { return p.run(a, "1s") })
+		o.end(t, "one too many="+ReasonConcurrency, "a=2", "b=3")
+		p.shut(t)
+	})
+}

@@ -218,6 +218,25 @@ func TestResourcePolicies(t *testing.T) {
 	h.expect(bob, call{"via the URL only", dry, denied, implicit(bob, "lambda:InvokeFunction", prefix+"hello")})
 }
 
+// A policy that names the function holds for the function however its name is
+// written: $LATEST is the function itself to the actions that change it.
+func TestLatestIsNoWayAroundADeny(t *testing.T) {
+	h := newHouse(t)
+	h.create("prod")
+	mallory := h.User("mallory", document(
+		statement("Allow", "lambda:*", "*"),
+		statement("Deny", "lambda:Update*", prefix+"prod")))
+	for _, name := range []string{"prod", "prod:$LATEST", prefix + "prod:$LATEST"} {
+		h.expect(mallory,
+			call{name + ": code", func(ctx context.Context, c *lambda.Client) error {
+				return only(c.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeRequest{FunctionName: name, ZipFile: hello()}))
+			}, denied, refused(mallory, "lambda:UpdateFunctionCode", prefix+"prod") + " with an explicit deny in an identity-based policy"},
+			call{name + ": configuration", func(ctx context.Context, c *lambda.Client) error {
+				return only(c.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationRequest{FunctionName: name, Timeout: new(9)}))
+			}, denied, refused(mallory, "lambda:UpdateFunctionConfiguration", prefix+"prod") + " with an explicit deny in an identity-based policy"})
+	}
+}
+
 // Condition keys of the operations on function URLs and resource policies.
 func TestConditions(t *testing.T) {
 	h := newHouse(t)
