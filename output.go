@@ -2,8 +2,6 @@ package furl
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"strings"
 
 	"furl/internal/environment"
@@ -117,8 +115,7 @@ func report(e *environment.Event) logs.Report {
 	return r
 }
 
-// runtimeVersion names a runtime as INIT_START does: python:3.13 and an ARN
-// that is the same for the same identifier everywhere.
+// runtimeVersion names a runtime as INIT_START does: python:3.13 and its ARN.
 func runtimeVersion(t *state.Target) (version, arn string) {
 	id := t.Version.Runtime
 	version = id
@@ -127,6 +124,5 @@ func runtimeVersion(t *state.Target) (version, arn string) {
 	} else if name, ok := strings.CutPrefix(id, "nodejs"); ok {
 		version = "nodejs:" + strings.TrimSuffix(name, ".x")
 	}
-	sum := sha256.Sum256([]byte("furl runtime " + id))
-	return version, "arn:aws:lambda:" + t.Function.Region + "::runtime:" + hex.EncodeToString(sum[:])
+	return version, lambda.RuntimeVersionARN(t.Function.Region, id)
 }

@@ -406,7 +406,7 @@ func TestInterpreterBehindShim(t *testing.T) {
 		}
 	}
 	if real.Path == "" {
-		t.Skip("no Python here")
+		t.Skip("NOTHING OF THE PYTHON RUNTIME IS TESTED: no Python here")
 	}
 	write := func(name, text string) string {
 		path := filepath.Join(t.TempDir(), name)

@@ -20,7 +20,7 @@ func pythons(t testing.TB) []string {
 	t.Helper()
 	names := have("python")
 	if len(names) == 0 {
-		t.Skip("no Python here")
+		t.Skip("NOTHING OF THE PYTHON RUNTIME IS TESTED: no Python here")
 	}
 	return names
 }

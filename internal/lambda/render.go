@@ -92,16 +92,18 @@ func renderLogging(l state.Logging) *LoggingConfig {
 	}
 }
 
-// renderRuntimeVersion gives the runtime an ARN of AWS's form, the same for
-// the same identifier everywhere.
 func (s *Service) renderRuntimeVersion(v *state.Version) *RuntimeVersionConfig {
 	if v.Runtime == "" {
 		return nil
 	}
-	sum := sha256.Sum256([]byte("furl runtime " + v.Runtime))
-	return &RuntimeVersionConfig{
-		RuntimeVersionArn: new("arn:aws:lambda:" + s.region + "::runtime:" + hex.EncodeToString(sum[:])),
-	}
+	return &RuntimeVersionConfig{RuntimeVersionArn: new(RuntimeVersionARN(s.region, v.Runtime))}
+}
+
+// RuntimeVersionARN gives a runtime an ARN of AWS's form, the same for the same
+// identifier everywhere.
+func RuntimeVersionARN(region, runtime string) string {
+	sum := sha256.Sum256([]byte("furl runtime " + runtime))
+	return "arn:aws:lambda:" + region + "::runtime:" + hex.EncodeToString(sum[:])
 }
 
 // codeSha256 turns a blob's name into the form of the API.

@@ -43,7 +43,6 @@ type Version struct {
 	// Environment is nil when the caller never gave one, which AWS tells
 	// apart from an empty one.
 	Environment map[string]string `json:"environment,omitzero"`
-	KMSKeyARN   string            `json:"kmsKeyArn,omitempty"`
 	TracingMode string            `json:"tracingMode,omitempty"`
 	DeadLetter  string            `json:"deadLetter,omitempty"`
 	SnapStart   string            `json:"snapStart,omitempty"`

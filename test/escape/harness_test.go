@@ -144,7 +144,7 @@ func function(t testing.TB, d sandbox.Driver, code string, limits sandbox.Limits
 	if _, err := os.Stat(python); err != nil {
 		needed(t, err)
 	}
-	program := codeDir(t, map[string]string{"program.py": read(t, "testdata/program/program.py")})
+	program := codeDir(t, map[string]string{"program.py": read(t, "../../internal/sandbox/namespace/testdata/program/program.py")})
 	b, err := d.Blank(within(t, 20*time.Second), sandbox.Spec{
 		Name: "attacker", Path: python, Env: []string{"LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"},
 		Args: []string{"-I", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import program", program, mark()},
