@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -84,6 +85,13 @@ type Spec struct {
 	// Env is the program's environment. The driver adds HOME and TMPDIR; of
 	// the server's own environment nothing is passed on.
 	Env []string
+	// Zygote are the arguments with which the program becomes a zygote: a process
+	// that holds no code and makes finished programs by fork, as doc comment of
+	// package sandbox/namespace describes. Empty when it cannot, or must not.
+	// Blanks that were forked from one process share what it had in memory, so a
+	// zygote serves a single Owner. Drivers that do not fork start Path with Args.
+	Zygote []string
+	Owner  string
 }
 
 // Assignment is what turns a Blank into an Env.
@@ -93,6 +101,21 @@ type Assignment struct {
 	// Launch names the program to start, given where the code is inside the
 	// sandbox. It is called when the Spec named none, and only then.
 	Launch func(Layout) Launch
+	// Network is what lies beyond the sandbox. Nil: nothing. Drivers that do not
+	// isolate the network ignore it.
+	Network Network
+}
+
+// A Network answers what programs in a sandbox send beyond it. Its methods are
+// called from several goroutines.
+type Network interface {
+	// Connect serves a TCP connection that a program opened to an address. The
+	// connection is the Network's, which closes it; Connect returns when it is
+	// done. To refuse, it resets the connection. ctx ends with the sandbox.
+	Connect(ctx context.Context, conn *net.TCPConn, to netip.AddrPort)
+	// Resolve answers one DNS message, in wire format and at most 64 KiB. Nil is
+	// no answer. ctx ends with the sandbox.
+	Resolve(ctx context.Context, query []byte) []byte
 }
 
 // Layout is where things are, as the program in the sandbox sees them.
