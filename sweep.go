@@ -2,6 +2,7 @@ package furl
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -38,12 +39,22 @@ func (n *Node) startSweeper() {
 }
 
 func (n *Node) sweep(ctx context.Context) {
-	used := map[string]bool{}
+	runtimes := map[string][]string{} // of the functions, by their packages
 	for _, f := range n.state.Snapshot().AllFunctions() {
-		used[f.Function.Latest.CodeBlob] = true
+		v := &f.Function.Latest
+		runtimes[v.CodeBlob] = append(runtimes[v.CodeBlob], v.Runtime)
 	}
-	keep := func(sha string) bool { return used[sha] }
-	if err := n.blobs.Sweep(ctx, keep, sweepAge); err != nil && ctx.Err() == nil {
+	used := func(sha string) bool { return len(runtimes[sha]) > 0 }
+	// Compiled code goes with its package, and when no interpreter wants its form
+	// any more. An interpreter that cannot be asked may want it.
+	keep := func(sha, form string) bool {
+		return form == "" && used(sha) || slices.ContainsFunc(runtimes[sha], func(runtime string) bool {
+			wanted := n.pool.CompiledForm(ctx, runtime)
+			return wanted == form || wanted == ""
+		})
+	}
+	n.compiled.forget()
+	if err := n.blobs.Sweep(ctx, used, sweepAge); err != nil && ctx.Err() == nil {
 		n.config.Logger.Warn("old deployment packages could not be removed", "err", err)
 	}
 	if err := n.trees.Sweep(keep); err != nil {

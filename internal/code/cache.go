@@ -27,10 +27,10 @@ const (
 )
 
 // Cache holds unpacked archives in one directory: {sha}/ is the read-only tree of the archive with that SHA-256,
-// {sha}.seal its size. A directory belongs to one Cache of one process at a time. All of it can be rebuilt from the
-// archives, so nothing is synced; instead a tree is compared with its seal before its first use in a process, and one
-// that a power cut left incomplete is unpacked again. A Cache is safe for concurrent use and holds nothing that needs
-// closing.
+// {sha}.seal its size. {sha}.{tag}/ is a tree that Derive made of it, with a seal likewise. A directory belongs to one
+// Cache of one process at a time. All of it can be rebuilt from the archives, so nothing is synced; instead a tree is
+// compared with its seal before its first use in a process, and one that a power cut left incomplete is made again. A
+// Cache is safe for concurrent use and holds nothing that needs closing.
 type Cache struct {
 	dir    string
 	limits Limits
@@ -90,25 +90,30 @@ func (c *Cache) Path(sha string) (string, bool) {
 	if !validSHA(sha) {
 		return "", false
 	}
-	path := filepath.Join(c.dir, sha)
+	return c.find(sha)
+}
+
+// find returns the tree with a name if it is there and whole.
+func (c *Cache) find(name string) (string, bool) {
+	path := filepath.Join(c.dir, name)
 	c.mu.Lock()
-	_, known := c.used[sha]
+	_, known := c.used[name]
 	if known {
-		c.used[sha] = time.Now()
+		c.used[name] = time.Now()
 	}
 	c.mu.Unlock()
 	if known {
 		if info, err := os.Lstat(path); err == nil && info.IsDir() {
 			return path, true
 		}
-		c.forget(sha)
+		c.forget(name)
 		return "", false
 	}
-	if c.take(sha) != nil {
+	if c.take(name) != nil {
 		return "", false
 	}
-	whole := c.whole(sha)
-	c.release(sha, whole)
+	whole := c.whole(name)
+	c.release(name, whole)
 	return path, whole
 }
 
@@ -120,14 +125,24 @@ func (c *Cache) Ensure(ctx context.Context, sha string, open func() (io.ReadClos
 	if !validSHA(sha) {
 		return "", fmt.Errorf("code: %q is no SHA-256 in hexadecimal", sha)
 	}
+	path, err := c.once(ctx, sha, func(root *os.Root) error { return c.unpack(ctx, root, sha, open) })
+	if err != nil {
+		return "", fmt.Errorf("code: unpack %s: %w", sha, err)
+	}
+	return path, nil
+}
+
+// once returns the path of the tree with a name, which build makes if it is not there, once however many callers wait
+// for it.
+func (c *Cache) once(ctx context.Context, name string, build func(root *os.Root) error) (string, error) {
 	for {
-		if path, ok := c.Path(sha); ok {
+		if path, ok := c.find(name); ok {
 			return path, nil
 		}
 		if err := ctx.Err(); err != nil {
-			return "", fmt.Errorf("code: unpack %s: %w", sha, err)
+			return "", err
 		}
-		if busy := c.take(sha); busy != nil {
+		if busy := c.take(name); busy != nil {
 			// Whoever is at it may fail for reasons of its own (a context that ends): look again, then try it here.
 			select {
 			case <-busy:
@@ -135,33 +150,32 @@ func (c *Cache) Ensure(ctx context.Context, sha string, open func() (io.ReadClos
 			}
 			continue
 		}
-		return c.unpackTaken(ctx, sha, open)
+		return c.buildTaken(name, build)
 	}
 }
 
-// unpackTaken unpacks an archive whose name this caller has taken, and releases the name.
-func (c *Cache) unpackTaken(ctx context.Context, sha string, open func() (io.ReadCloser, error)) (path string, err error) {
+// buildTaken makes a tree whose name this caller has taken, and releases the name.
+func (c *Cache) buildTaken(name string, build func(root *os.Root) error) (path string, err error) {
 	done := false
-	defer func() { c.release(sha, done) }()
-	if c.whole(sha) { // made while this caller was not looking
+	defer func() { c.release(name, done) }()
+	if c.whole(name) { // made while this caller was not looking
 		done = true
-		return filepath.Join(c.dir, sha), nil
+		return filepath.Join(c.dir, name), nil
 	}
 	root, err := os.OpenRoot(c.dir)
 	if err != nil {
-		return "", fmt.Errorf("code: unpack %s: %w", sha, unusable(c.dir, err))
+		return "", unusable(c.dir, err)
 	}
 	defer root.Close()
-	if err := c.unpack(ctx, root, sha, open); err != nil {
-		return "", fmt.Errorf("code: unpack %s: %w", sha, err)
+	if err := build(root); err != nil {
+		return "", err
 	}
 	done = true
-	return filepath.Join(c.dir, sha), nil
+	return filepath.Join(c.dir, name), nil
 }
 
-// unpack fetches, checks and unpacks an archive beneath a name that nobody uses, and renames the finished tree. The name
-// is in the same directory as the final one: a read-only directory cannot be moved to another.
-func (c *Cache) unpack(ctx context.Context, root *os.Root, sha string, open func() (io.ReadCloser, error)) (err error) {
+// unpack fetches, checks and unpacks an archive, as publish wants it.
+func (c *Cache) unpack(ctx context.Context, root *os.Root, sha string, open func() (io.ReadCloser, error)) error {
 	archive, size, err := c.fetch(ctx, root, sha, open)
 	if err != nil {
 		return err
@@ -171,6 +185,12 @@ func (c *Cache) unpack(ctx context.Context, root *os.Root, sha string, open func
 	if err != nil {
 		return err
 	}
+	return c.publish(root, sha, func(tree *os.Root) (string, error) { return p.seal(), p.extract(ctx, tree) })
+}
+
+// publish has write make a tree beneath a name that nobody uses, and renames the finished one. The name is in the same
+// directory as the final one: a read-only directory cannot be moved to another. write returns the seal.
+func (c *Cache) publish(root *os.Root, name string, write func(tree *os.Root) (seal string, err error)) (err error) {
 	temp := unfinished + rand.Text()
 	if err := root.Mkdir(temp, 0o700); err != nil {
 		return unusable(c.dir, err)
@@ -180,16 +200,22 @@ func (c *Cache) unpack(ctx context.Context, root *os.Root, sha string, open func
 			err = errors.Join(err, remove(root, temp))
 		}
 	}()
-	if err := extractInto(ctx, root, temp, p); err != nil {
+	tree, err := root.OpenRoot(temp)
+	if err != nil {
 		return err
 	}
-	if err := discard(root, sha); err != nil { // an incomplete tree of this name
+	defer tree.Close()
+	seal, err := write(tree)
+	if err != nil {
 		return err
 	}
-	if err := root.WriteFile(sha+sealed, p.seal(), 0o600); err != nil {
+	if err := discard(root, name); err != nil { // an incomplete tree of this name
 		return err
 	}
-	return root.Rename(temp, sha)
+	if err := root.WriteFile(name+sealed, []byte(seal), 0o600); err != nil {
+		return err
+	}
+	return root.Rename(temp, name)
 }
 
 // fetch copies an archive into a file that has no name any more, and verifies its digest.
@@ -230,41 +256,32 @@ func (c *Cache) fetch(ctx context.Context, root *os.Root, sha string,
 	return archive, size, nil
 }
 
-func extractInto(ctx context.Context, root *os.Root, dir string, p *plan) error {
-	tree, err := root.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer tree.Close()
-	return p.extract(ctx, tree)
-}
-
-// whole tells whether the tree of an archive holds what its seal says.
-func (c *Cache) whole(sha string) bool {
+// whole tells whether the tree with a name holds what its seal says.
+func (c *Cache) whole(name string) bool {
 	root, err := os.OpenRoot(c.dir)
 	if err != nil {
 		return false
 	}
 	defer root.Close()
-	seal, err := root.ReadFile(sha + sealed)
+	seal, err := root.ReadFile(name + sealed)
 	if err != nil {
 		return false
 	}
-	info, err := root.Lstat(sha)
+	info, err := root.Lstat(name)
 	if err != nil || !info.IsDir() {
 		return false
 	}
-	entries, size, err := measure(root, sha)
+	entries, size, err := measure(root, name)
 	return err == nil && string(seal) == sealText(entries, size)
 }
 
 // seal returns the seal of the plan's tree.
-func (p *plan) seal() []byte {
+func (p *plan) seal() string {
 	var size int64
 	for _, f := range p.files {
 		size += int64(f.zip.UncompressedSize64)
 	}
-	return []byte(sealText(p.info.Entries, size))
+	return sealText(p.info.Entries, size)
 }
 
 func sealText(entries int, size int64) string {
@@ -272,8 +289,9 @@ func sealText(entries int, size int64) string {
 }
 
 // Sweep removes the trees for which keep answers false, except those asked for within the last minute. keep is called
-// with no lock held, once for each tree.
-func (c *Cache) Sweep(keep func(sha string) bool) error {
+// with no lock held, once for each tree: with an archive's SHA-256 and the tag of what was derived from it, or "" for the
+// archive's own tree.
+func (c *Cache) Sweep(keep func(sha, tag string) bool) error {
 	root, err := os.OpenRoot(c.dir)
 	if err != nil {
 		return fmt.Errorf("code: sweep: %w", unusable(c.dir, err))
@@ -284,26 +302,32 @@ func (c *Cache) Sweep(keep func(sha string) bool) error {
 		return fmt.Errorf("code: sweep: %w", unusable(c.dir, err))
 	}
 	var failed []error
+	asked := map[string]bool{}
 	for _, entry := range entries {
-		sha := entry.Name()
-		if !validSHA(sha) || keep(sha) || !c.takeUnused(sha) {
+		name := strings.TrimSuffix(entry.Name(), sealed) // of a tree that was not finished there may be only the seal
+		sha, tag, ok := splitName(name)
+		if !ok || asked[name] {
 			continue
 		}
-		if err := discard(root, sha); err != nil {
-			failed = append(failed, fmt.Errorf("code: sweep %s: %w", sha, err))
+		asked[name] = true
+		if keep(sha, tag) || !c.takeUnused(name) {
+			continue
 		}
-		c.release(sha, false)
+		if err := discard(root, name); err != nil {
+			failed = append(failed, fmt.Errorf("code: sweep %s: %w", name, err))
+		}
+		c.release(name, false)
 	}
 	return errors.Join(failed...)
 }
 
 // discard removes a tree and its seal. The tree loses its name first: no path leads to half a tree.
-func discard(root *os.Root, sha string) error {
-	if err := root.Remove(sha + sealed); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func discard(root *os.Root, name string) error {
+	if err := root.Remove(name + sealed); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	gone := unfinished + rand.Text()
-	switch err := root.Rename(sha, gone); {
+	switch err := root.Rename(name, gone); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
@@ -312,46 +336,52 @@ func discard(root *os.Root, sha string) error {
 	return remove(root, gone)
 }
 
-// take makes the caller the only one to work on the tree of an archive, until it calls release. If someone else does, it
+// take makes the caller the only one to work on a tree, until it calls release. If someone else does, it
 // returns a channel that is closed when that is over.
-func (c *Cache) take(sha string) (busy <-chan struct{}) {
+func (c *Cache) take(name string) (busy <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if done, ok := c.flight[sha]; ok {
+	if done, ok := c.flight[name]; ok {
 		return done
 	}
-	c.flight[sha] = make(chan struct{})
+	c.flight[name] = make(chan struct{})
 	return nil
 }
 
 // takeUnused is take for a tree that is to be removed; it answers false where the tree is in use.
-func (c *Cache) takeUnused(sha string) bool {
+func (c *Cache) takeUnused(name string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, busy := c.flight[sha]; busy || time.Since(c.used[sha]) < sweepGrace {
+	if _, busy := c.flight[name]; busy || time.Since(c.used[name]) < sweepGrace {
 		return false
 	}
-	delete(c.used, sha)
-	c.flight[sha] = make(chan struct{})
+	delete(c.used, name)
+	c.flight[name] = make(chan struct{})
 	return true
 }
 
 // release ends what take began; whole tells whether the tree can be used now.
-func (c *Cache) release(sha string, whole bool) {
+func (c *Cache) release(name string, whole bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if whole {
-		c.used[sha] = time.Now()
+		c.used[name] = time.Now()
 	}
-	close(c.flight[sha])
-	delete(c.flight, sha)
+	close(c.flight[name])
+	delete(c.flight, name)
 }
 
 // forget drops a tree that someone has removed from beneath the cache.
-func (c *Cache) forget(sha string) {
+func (c *Cache) forget(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.used, sha)
+	delete(c.used, name)
+}
+
+// splitName returns what the name of a tree is made of: an archive's SHA-256 and, if the tree was derived, its tag.
+func splitName(name string) (sha, tag string, ok bool) {
+	sha, tag, derived := strings.Cut(name, ".")
+	return sha, tag, validSHA(sha) && (!derived || validTag(tag))
 }
 
 // validSHA tells whether s is a SHA-256 as 64 lower-case hexadecimal digits.

@@ -80,6 +80,9 @@ func TestWithoutPrivileges(t *testing.T) {
 		if _, err := os.OpenFile(filepath.Join(path, "new"), os.O_CREATE|os.O_WRONLY, 0o600); !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("write into a tree: %v; want a permission error", err)
 		}
+		if _, err := c.Derive(t.Context(), digest(data), tag, adds("a/b/__pycache__/f", "1", "g", "2")); err != nil {
+			t.Errorf("derive: %v", err)
+		}
 		if err := os.Remove(path + ".seal"); err != nil {
 			t.Error(err)
 		}
@@ -96,8 +99,41 @@ func TestWithoutPrivileges(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		if err := c.Sweep(func(string) bool { return false }); err != nil {
+		if err := c.Sweep(func(string, string) bool { return false }); err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// Where files cannot have a second name they are copied: the kernel grants nobody one for files of root's.
+func TestDeriveByCopying(t *testing.T) {
+	dir := sharedDir(t, 0o777)
+	data := app(t)
+	base := ensure(t, open(t, dir), data)
+	if err := os.Chmod(base+".seal", 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var path string
+	asNobody(t, func() {
+		c, err := code.Open(dir, code.Limits{})
+		if err == nil {
+			path, err = c.Derive(t.Context(), digest(data), tag, adds())
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	if a, b := listing(t, base), listing(t, path); a != b {
+		t.Errorf("a copy holds\n%swant\n%s", b, a)
+	}
+	a, errA := os.Stat(base + "/app.py")
+	b, errB := os.Stat(path + "/app.py")
+	protected, errC := os.ReadFile("/proc/sys/fs/protected_hardlinks")
+	copies := os.Getuid() == 0 && strings.TrimSpace(string(protected)) == "1"
+	if err := errors.Join(errA, errB, errC); err != nil || os.SameFile(a, b) == copies {
+		t.Errorf("%v; app.py is copied: %t, want %t", err, !copies, copies)
+	}
 }

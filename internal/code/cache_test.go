@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +28,9 @@ import (
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("FURL_TEST_KILLED_UNPACK"); dir != "" {
 		killedUnpack(dir)
+	}
+	if dir := os.Getenv("FURL_TEST_KILLED_DERIVE"); dir != "" {
+		killedDerive(dir)
 	}
 	os.Exit(m.Run())
 }
@@ -310,6 +314,40 @@ func TestDamagedTreeIsRebuilt(t *testing.T) {
 	}
 }
 
+// Names need not be UTF-8; such a tree is found again, shared and removed like others.
+func TestForeignNames(t *testing.T) {
+	data := archive(t, entry{name: "caf\xe9/\xff.txt", body: "1"})
+	dir := tempDir(t)
+	c := open(t, dir)
+	path, err := c.Ensure(t.Context(), digest(data), opener(data))
+	if runtime.GOOS == "darwin" {
+		t.Skipf("file systems of macOS take no such names: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	derive(t, c, data, adds("caf\xe9/new", "2"))
+	// What a killed process leaves behind may have such names too.
+	for _, name := range []string{".new-left", ".new-left/\xff", ".new-left/\xff/\xfe"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c = open(t, dir)
+	if found, ok := c.Path(digest(data)); !ok || found != path {
+		t.Errorf("Path = %q, %t in another process", found, ok)
+	}
+	if _, ok := c.Derived(digest(data), tag); !ok {
+		t.Error("the derived tree is not found in another process")
+	}
+	if err := open(t, dir).Sweep(func(string, string) bool { return false }); err != nil {
+		t.Error(err)
+	}
+	if left := names(t, dir); len(left) != 0 {
+		t.Errorf("left: %q", left)
+	}
+}
+
 // A directory that is wiped while the cache is open costs an unpacking, nothing else.
 func TestWipedCache(t *testing.T) {
 	data := archive(t, entry{name: "f", body: "contents"})
@@ -419,7 +457,7 @@ func TestSweep(t *testing.T) {
 			t.Fatal("not there")
 		}
 		var asked []string
-		err := c.Sweep(func(sha string) bool {
+		err := c.Sweep(func(sha, _ string) bool {
 			asked = append(asked, sha)
 			return sha == digest(archives[2])
 		})
@@ -436,7 +474,7 @@ func TestSweep(t *testing.T) {
 		}
 		ensure(t, c, archives[0])
 		<-time.After(2 * time.Minute)
-		if err := c.Sweep(func(string) bool { return false }); err != nil {
+		if err := c.Sweep(func(string, string) bool { return false }); err != nil {
 			t.Error(err)
 		}
 		if got := names(t, dir); len(got) != 0 {
@@ -514,8 +552,22 @@ func unpackHolds(t *testing.T, data []byte) {
 		return
 	}
 	walk(t, tree)
-	if err := c.Sweep(func(string) bool { return false }); err != nil {
-		t.Fatal(err)
+	for _, found := range []bool{true, false} { // another process finds it and removes it
+		if c, err = code.Open(filepath.Join(outer, "code"), limits); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := c.Path(digest(data)); ok != found {
+			t.Fatalf("Path in another process: %t", ok)
+		}
+		if c, err = code.Open(filepath.Join(outer, "code"), limits); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Sweep(func(string, string) bool { return false }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := names(t, filepath.Join(outer, "code")); len(got) != 0 {
+		t.Fatalf("left: %q", got)
 	}
 }
 

@@ -1,5 +1,6 @@
 // Package code handles deployment packages: it checks a zip archive, unpacks it once into a read-only tree named by the
-// archive's SHA-256, and packs a directory into such an archive. It knows nothing of functions, versions or Lambda's API.
+// archive's SHA-256, derives trees from it that hold more, such as compiled code, and packs a directory into such an
+// archive. It knows nothing of functions, versions or Lambda's API, nor what others add to a tree.
 //
 // An archive comes from outside and is taken as hostile: names, links, sizes and the archive's own tables are checked
 // before a byte is written, everything is written beneath one directory handle (os.Root), and what the archive declares
@@ -65,6 +66,9 @@ var ErrEmpty = errors.New("the archive is empty")
 
 // ErrDigest is returned, wrapped, by Cache.Ensure when the archive's bytes do not have the SHA-256 that was asked for.
 var ErrDigest = errors.New("the archive does not have the expected SHA-256")
+
+// ErrNotUnpacked is returned, wrapped, by Cache.Derive when the archive has no tree.
+var ErrNotUnpacked = errors.New("the archive is not unpacked")
 
 // InvalidError says that the bytes are no zip archive, or not one that may be unpacked. It is the sender's fault, never
 // the machine's. Found with errors.As. Lambda answers "Could not unzip uploaded file. Please check your file, then try to upload again."

@@ -1,11 +1,13 @@
 package code
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"time"
 )
@@ -79,10 +81,7 @@ func (f file) mode() fs.FileMode {
 
 // measure counts what lies beneath a directory, itself not counted, and the bytes of its files.
 func measure(root *os.Root, dir string) (entries int, size int64, err error) {
-	err = fs.WalkDir(root.FS(), dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
+	err = walk(root, dir, func(_ string, d fs.DirEntry) error {
 		entries++
 		if d.Type().IsRegular() {
 			info, err := d.Info()
@@ -93,21 +92,56 @@ func measure(root *os.Root, dir string) (entries int, size int64, err error) {
 		}
 		return nil
 	})
-	return entries - 1, size, err
+	return entries, size, err
 }
 
 // remove deletes a directory with all that is in it, which takes write permission in read-only trees first.
 func remove(root *os.Root, dir string) error {
-	err := fs.WalkDir(root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			return root.Chmod(name, 0o700)
-		}
-		return err
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	info, err := root.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && info.IsDir() {
+		err = root.Chmod(dir, 0o700)
+	}
+	if err == nil && info.IsDir() {
+		err = walk(root, dir, func(name string, d fs.DirEntry) error {
+			if d.IsDir() {
+				return root.Chmod(name, 0o700)
+			}
+			return nil
+		})
+	}
+	if err != nil {
 		return err
 	}
 	return root.RemoveAll(dir)
+}
+
+// walk visits all that lies beneath a directory, a directory before what is in it and otherwise in the order of names.
+// fs.WalkDir would not do: names in an archive need not be UTF-8, and fs.FS knows no others.
+func walk(root *os.Root, dir string, visit func(name string, d fs.DirEntry) error) error {
+	f, err := root.Open(dir)
+	if err != nil {
+		return err
+	}
+	entries, err := f.ReadDir(-1)
+	if err := cmp.Or(err, f.Close()); err != nil {
+		return err
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(a.Name(), b.Name()) })
+	for _, d := range entries {
+		name := path.Join(dir, d.Name())
+		if err := visit(name, d); err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if err := walk(root, name, visit); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // contextReader fails when its context ends.

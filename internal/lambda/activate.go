@@ -11,13 +11,18 @@ import (
 	"furl/internal/state"
 )
 
+// atOnce is how many functions are made ready at the same time: a package that
+// takes long must not hold up all others.
+const atOnce = 4
+
 // activator makes new code ready on this node and then moves its function on:
 // Pending to Active, InProgress to Successful. Clients wait for that with the
 // waiters of their SDKs.
 type activator struct {
-	state  *state.State
-	unpack func(ctx context.Context, sha string) error
-	logger *slog.Logger
+	state   *state.State
+	unpack  func(ctx context.Context, sha string) error
+	compile func(ctx context.Context, runtime, sha string)
+	logger  *slog.Logger
 
 	wake chan struct{}
 	stop context.CancelFunc
@@ -27,17 +32,21 @@ type activator struct {
 	pending []state.FunctionID
 }
 
-func newActivator(st *state.State, unpack func(context.Context, string) error, logger *slog.Logger) *activator {
+func newActivator(o *Options) *activator {
 	ctx, stop := context.WithCancel(context.Background())
 	a := &activator{
-		state:  st,
-		unpack: unpack,
-		logger: logger,
-		wake:   make(chan struct{}, 1),
-		stop:   stop,
-		done:   make(chan struct{}),
+		state:   o.State,
+		unpack:  o.Unpack,
+		compile: o.Compile,
+		logger:  o.Logger,
+		wake:    make(chan struct{}, 1),
+		stop:    stop,
+		done:    make(chan struct{}),
 	}
-	for _, f := range st.Snapshot().AllFunctions() {
+	if a.compile == nil {
+		a.compile = func(context.Context, string, string) {}
+	}
+	for _, f := range o.State.Snapshot().AllFunctions() {
 		if unfinished(f.Function) {
 			a.add(f.Function.ID())
 		}
@@ -69,6 +78,9 @@ func (a *activator) close() error {
 
 func (a *activator) run(ctx context.Context) {
 	defer close(a.done)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	slots := make(chan struct{}, atOnce)
 	for {
 		select {
 		case <-ctx.Done():
@@ -76,9 +88,17 @@ func (a *activator) run(ctx context.Context) {
 		case <-a.wake:
 		}
 		for _, id := range a.take() {
-			if err := a.activate(ctx, id); err != nil && ctx.Err() == nil {
-				a.logger.Error("a function could not be made ready", "function", id.Name, "err", err)
+			select {
+			case <-ctx.Done():
+				return
+			case slots <- struct{}{}:
 			}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				if err := a.activate(ctx, id); err != nil && ctx.Err() == nil {
+					a.logger.Error("a function could not be made ready", "function", id.Name, "err", err)
+				}
+			})
 		}
 	}
 }
@@ -98,6 +118,9 @@ func (a *activator) activate(ctx context.Context, id state.FunctionID) error {
 	}
 	blob := f.Function.Latest.CodeBlob
 	unpackErr := a.unpack(ctx, blob)
+	if unpackErr == nil {
+		a.compile(ctx, f.Function.Latest.Runtime, blob)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

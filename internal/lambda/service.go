@@ -20,7 +20,11 @@ type Options struct {
 	Pool  *environment.Pool
 	// Unpack makes the tree of a deployment package ready on this node.
 	Unpack func(ctx context.Context, sha string) error
-	Region string
+	// Compile prepares the tree of a package for a runtime, which makes starts
+	// faster; it returns when that is done, or is not worth the wait. Nil: there is
+	// nothing to prepare.
+	Compile func(ctx context.Context, runtime, sha string)
+	Region  string
 	// FunctionURL is the address of a url-id, with its final slash.
 	FunctionURL func(id string) string
 	// CodeURL is an address from which a deployment package can be downloaded
@@ -64,7 +68,7 @@ func New(o Options) *Service {
 		logger:  o.Logger,
 		now:     o.Now,
 	}
-	s.activator = newActivator(o.State, o.Unpack, o.Logger)
+	s.activator = newActivator(&o)
 	return s
 }
 

@@ -45,7 +45,7 @@ type house struct {
 	changed chan struct{}
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, change ...func(*lambda.Options)) *house {
 	t.Helper()
 	h := &house{House: authztest.New(t, false), t: t, changed: make(chan struct{}, 1)}
 	h.State.Subscribe(func(_, _ *state.Snapshot) {
@@ -56,7 +56,7 @@ func newHouse(t *testing.T) *house {
 	})
 	h.role("runner", lambda.TrustPolicy)
 	h.pool = newPool(t)
-	h.service = lambda.New(lambda.Options{
+	options := lambda.Options{
 		State: h.State, Blobs: h.Store, Pool: h.pool, Region: authztest.Region,
 		Unpack:      h.unpacked,
 		FunctionURL: func(id string) string { return "https://" + id + ".lambda-url.us-east-1.on.aws/" },
@@ -64,7 +64,11 @@ func newHouse(t *testing.T) *house {
 		Limits:      code.Limits{Zipped: 4096, Unzipped: 8192},
 		Logger:      h.logger(),
 		Now:         h.Clock.Now,
-	})
+	}
+	for _, c := range change {
+		c(&options)
+	}
+	h.service = lambda.New(options)
 	t.Cleanup(func() {
 		if err := h.service.Close(); err != nil {
 			t.Error(err)
