@@ -41,6 +41,9 @@ func (n *Node) sweep(ctx context.Context) {
 	used := map[string]bool{}
 	for _, f := range n.state.Snapshot().AllFunctions() {
 		used[f.Function.Latest.CodeBlob] = true
+		for _, t := range f.Versions {
+			used[t.Version.CodeBlob] = true
+		}
 	}
 	keep := func(sha string) bool { return used[sha] }
 	if err := n.blobs.Sweep(ctx, keep, sweepAge); err != nil && ctx.Err() == nil {
