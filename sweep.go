@@ -41,8 +41,10 @@ func (n *Node) startSweeper() {
 func (n *Node) sweep(ctx context.Context) {
 	runtimes := map[string][]string{} // of the functions, by their packages
 	for _, f := range n.state.Snapshot().AllFunctions() {
-		v := &f.Function.Latest
-		runtimes[v.CodeBlob] = append(runtimes[v.CodeBlob], v.Runtime)
+		for _, t := range append(f.Published(), f.Latest) {
+			v := t.Version
+			runtimes[v.CodeBlob] = append(runtimes[v.CodeBlob], v.Runtime)
+		}
 	}
 	used := func(sha string) bool { return len(runtimes[sha]) > 0 }
 	// Compiled code goes with its package, and when no interpreter wants its form

@@ -67,7 +67,8 @@ func (c *scene) arn() string {
 
 // route is what the data plane would find for the scene's URL.
 func (c *scene) route() *state.Route {
-	return &state.Route{URL: c.url, Target: c.function.Latest, ARN: c.arn(), Policy: c.resource}
+	routing, _ := c.function.Routing(c.qualifier) // the scene was set with one that there is
+	return &state.Route{URL: c.url, Routing: routing, ARN: c.arn(), Policy: c.resource}
 }
 
 // judge gives the verdict on a scene: first what is decided before policies

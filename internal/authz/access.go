@@ -218,11 +218,18 @@ func RequestTags(tags map[string]string) policy.ContextMap {
 		return nil
 	}
 	names := slices.Sorted(maps.Keys(tags))
-	keys := policy.ContextMap{}
-	keys.Set("aws:TagKeys", policy.Many(names...))
+	keys := TagKeys(names)
 	for _, name := range slices.Backward(names) { // as in lookupFold, the first counts
 		keys.Set("aws:RequestTag/"+name, policy.One(tags[name]))
 	}
+	return keys
+}
+
+// TagKeys is the condition key about the names of the tags that a request gives
+// or takes.
+func TagKeys(names []string) policy.ContextMap {
+	keys := policy.ContextMap{}
+	keys.Set("aws:TagKeys", policy.Many(names...))
 	return keys
 }
 

@@ -197,6 +197,12 @@ func (s *stage) route(name string, sc scene) *state.Route {
 	if err := s.State.CreateFunction(ctx, f); err != nil {
 		s.t.Fatal(err)
 	}
+	if sc.alias {
+		err := s.State.CreateAlias(ctx, &state.Alias{Account: id.Account, Region: id.Region, Function: name, Name: "live", Version: state.LatestVersion})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
 	if err := s.State.CreateURL(ctx, u); err != nil {
 		s.t.Fatal(err)
 	}

@@ -67,6 +67,7 @@ const (
 	functionURLName       = `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})`
 	functionURLNameEnd    = `(:((?!\d+$)[0-9a-zA-Z-_]+))?`
 	functionURLQualifier  = `((?!^\d+$)^[0-9a-zA-Z-_]+$)`
+	aliasName             = `(?!^[0-9]+$)([a-zA-Z0-9-_]+)`
 	bucketNotEndingInADot = `[0-9A-Za-z\.\-_]*(?<!\.)`
 )
 
@@ -76,7 +77,7 @@ func lookaround(text string) pattern {
 	switch text {
 	case functionURLName + functionURLNameEnd:
 		in, not = functionURLName+`(?::([0-9a-zA-Z-_]+))?`, `\d+`
-	case functionURLQualifier:
+	case functionURLQualifier, aliasName:
 		in, not = `([0-9a-zA-Z-_]+)`, `\d+`
 	case bucketNotEndingInADot:
 		in, not = `([0-9A-Za-z\.\-_]*)`, `.*\.`

@@ -3,6 +3,7 @@ package dataplane
 import (
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -30,7 +31,7 @@ func (s *Server) invoke(w http.ResponseWriter, c *call, body []byte) (int, *refu
 		Event:      event.b,
 		Buffer:     result.b[:0],
 	}
-	res, err := s.opts.Invoke(c.r.Context(), c.route.Target, &c.invocation)
+	res, err := s.opts.Invoke(c.r.Context(), c.route.Pick(rand.Float64()), &c.invocation)
 	if err != nil {
 		return 0, refuseInvoke(c.r.Context(), err)
 	}

@@ -50,6 +50,40 @@ func accesses() []access {
 			return only(c.GetPolicy(ctx, &lambda.GetPolicyRequest{FunctionName: "hello"}))
 		}},
 		{"RemovePermission", "lambda:RemovePermission", hello, remove("hello", "s")},
+		{"PublishVersion", "lambda:PublishVersion", hello, publish("hello")},
+		{"PublishVersion", "lambda:PublishVersion", hello, publish("hello:$LATEST")},
+		{"ListVersionsByFunction", "lambda:ListVersionsByFunction", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.ListVersionsByFunction(ctx, &lambda.ListVersionsByFunctionRequest{FunctionName: "hello"}))
+		}},
+		{"CreateAlias", "lambda:CreateAlias", hello, makeAlias("hello", "test", "1", nil)},
+		{"GetAlias", "lambda:GetAlias", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetAlias(ctx, &lambda.GetAliasRequest{FunctionName: "hello", Name: "test"}))
+		}},
+		{"UpdateAlias", "lambda:UpdateAlias", hello, updateAlias("hello", "test", func(*lambda.UpdateAliasRequest) {})},
+		{"ListAliases", "lambda:ListAliases", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.ListAliases(ctx, &lambda.ListAliasesRequest{FunctionName: "hello"}))
+		}},
+		{"DeleteAlias", "lambda:DeleteAlias", hello, func(ctx context.Context, c *lambda.Client) error {
+			return c.DeleteAlias(ctx, &lambda.DeleteAliasRequest{FunctionName: "hello", Name: "test"})
+		}},
+		{"GetPolicy", "lambda:GetPolicy", hello + ":1", func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetPolicy(ctx, &lambda.GetPolicyRequest{FunctionName: "hello", Qualifier: new("1")}))
+		}},
+		{"TagResource", "lambda:TagResource", hello, func(ctx context.Context, c *lambda.Client) error {
+			return c.TagResource(ctx, &lambda.TagResourceRequest{Resource: hello, Tags: map[string]string{"a": "b"}})
+		}},
+		{"UntagResource", "lambda:UntagResource", hello, func(ctx context.Context, c *lambda.Client) error {
+			return c.UntagResource(ctx, &lambda.UntagResourceRequest{Resource: hello, TagKeys: []string{"a"}})
+		}},
+		{"ListTags", "lambda:ListTags", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.ListTags(ctx, &lambda.ListTagsRequest{Resource: hello}))
+		}},
+		{"GetAccountSettings", "lambda:GetAccountSettings", "*", func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetAccountSettings(ctx, &lambda.GetAccountSettingsRequest{}))
+		}},
+		{"GetFunctionCodeSigningConfig", "lambda:GetFunctionCodeSigningConfig", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetFunctionCodeSigningConfig(ctx, &lambda.GetFunctionCodeSigningConfigRequest{FunctionName: "hello"}))
+		}},
 		{"PutFunctionConcurrency", "lambda:PutFunctionConcurrency", hello, reserve("hello", 1)},
 		{"GetFunctionConcurrency", "lambda:GetFunctionConcurrency", hello, func(ctx context.Context, c *lambda.Client) error {
 			return only(c.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyRequest{FunctionName: "hello"}))

@@ -29,6 +29,30 @@ func (s *Service) Access(ctx context.Context, in any) ([]authz.Access, error) {
 		return s.updating(ctx, in)
 	case *DeleteFunctionRequest:
 		return s.on(ctx, "DeleteFunction", in.FunctionName, in.Qualifier)
+	case *PublishVersionRequest:
+		return s.on(ctx, "PublishVersion", in.FunctionName, nil)
+	case *ListVersionsByFunctionRequest:
+		return s.on(ctx, "ListVersionsByFunction", in.FunctionName, nil)
+	case *CreateAliasRequest:
+		return s.on(ctx, "CreateAlias", in.FunctionName, nil)
+	case *GetAliasRequest:
+		return s.on(ctx, "GetAlias", in.FunctionName, nil)
+	case *UpdateAliasRequest:
+		return s.on(ctx, "UpdateAlias", in.FunctionName, nil)
+	case *DeleteAliasRequest:
+		return s.on(ctx, "DeleteAlias", in.FunctionName, nil)
+	case *ListAliasesRequest:
+		return s.on(ctx, "ListAliases", in.FunctionName, nil)
+	case *TagResourceRequest:
+		return s.tagging(ctx, "TagResource", in.Resource, authz.RequestTags(in.Tags))
+	case *UntagResourceRequest:
+		return s.tagging(ctx, "UntagResource", in.Resource, authz.TagKeys(in.TagKeys))
+	case *ListTagsRequest:
+		return s.tagging(ctx, "ListTags", in.Resource, nil)
+	case *GetAccountSettingsRequest:
+		return []authz.Access{{Action: "lambda:GetAccountSettings", Resource: "*", Account: account(ctx)}}, nil
+	case *GetFunctionCodeSigningConfigRequest:
+		return s.on(ctx, "GetFunctionCodeSigningConfig", in.FunctionName, nil)
 	case *InvocationRequest:
 		return s.on(ctx, "InvokeFunction", in.FunctionName, in.Qualifier)
 	case *CreateFunctionUrlConfigRequest:
@@ -76,6 +100,8 @@ func (s *Service) subject(ctx context.Context, action, name string, qualifier *s
 func onWholeFunction(action string) bool {
 	switch action {
 	case "CreateFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration",
+		"PublishVersion", "ListVersionsByFunction", "CreateAlias", "GetAlias", "UpdateAlias", "DeleteAlias", "ListAliases",
+		"TagResource", "UntagResource", "ListTags", "GetFunctionCodeSigningConfig",
 		"PutFunctionConcurrency", "GetFunctionConcurrency", "DeleteFunctionConcurrency":
 		return true
 	}
@@ -117,6 +143,13 @@ func (s *Service) updating(ctx context.Context, in *UpdateFunctionConfigurationR
 	}
 	pass, err := s.passing(ctx, r, *in.Role)
 	return []authz.Access{acc, pass}, err
+}
+
+// tagging is an action on the tags of what an ARN names.
+func (s *Service) tagging(ctx context.Context, action, resource string, keys policy.ContextMap) ([]authz.Access, error) {
+	_, acc, err := s.onFunction(ctx, action, resource, nil)
+	acc.Keys = keys
+	return []authz.Access{acc}, err
 }
 
 // passing is iam:PassRole on the role that a request hands to a function.

@@ -47,7 +47,7 @@ func newActivator(o *Options) *activator {
 		a.compile = func(context.Context, string, string) {}
 	}
 	for _, f := range o.State.Snapshot().AllFunctions() {
-		if unfinished(f.Function) {
+		if unfinished(&f.Function.Latest) || len(unfinishedVersions(f)) > 0 {
 			a.add(f.Function.ID())
 		}
 	}
@@ -55,8 +55,19 @@ func newActivator(o *Options) *activator {
 	return a
 }
 
-func unfinished(f *state.Function) bool {
-	return f.Latest.State == state.StatePending || f.Latest.UpdateStatus == state.UpdateInProgress
+func unfinished(v *state.Version) bool {
+	return v.State == state.StatePending || v.UpdateStatus == state.UpdateInProgress
+}
+
+// unfinishedVersions are the published versions whose code is not ready yet.
+func unfinishedVersions(f *state.FunctionEntry) []*state.Version {
+	var all []*state.Version
+	for _, t := range f.Published() {
+		if unfinished(t.Version) {
+			all = append(all, t.Version)
+		}
+	}
+	return all
 }
 
 // add has a function made ready soon.
@@ -113,24 +124,53 @@ func (a *activator) take() []state.FunctionID {
 
 func (a *activator) activate(ctx context.Context, id state.FunctionID) error {
 	f := a.state.Snapshot().Function(id)
-	if f == nil || !unfinished(f.Function) {
+	if f == nil {
+		return nil
+	}
+	err := a.activateLatest(ctx, f)
+	for _, v := range unfinishedVersions(f) {
+		err = errors.Join(err, a.activateVersion(ctx, id, v))
+	}
+	return err
+}
+
+func (a *activator) activateLatest(ctx context.Context, f *state.FunctionEntry) error {
+	if !unfinished(&f.Function.Latest) {
 		return nil
 	}
 	blob := f.Function.Latest.CodeBlob
-	unpackErr := a.unpack(ctx, blob)
+	return a.ready(ctx, &f.Function.Latest, func(ready bool) error {
+		_, err := a.state.UpdateFunction(ctx, f.Function.ID(), func(f *state.Function) error {
+			if f.Latest.CodeBlob == blob && unfinished(&f.Latest) { // else newer code, which has its own turn
+				settle(&f.Latest, ready)
+				f.Latest.RevisionID = uuid.NewString() // a published version keeps its own (recorded)
+			}
+			return nil
+		})
+		return err
+	})
+}
+
+func (a *activator) activateVersion(ctx context.Context, id state.FunctionID, v *state.Version) error {
+	return a.ready(ctx, v, func(ready bool) error {
+		_, err := a.state.UpdateVersion(ctx, id, v.Number, func(v *state.Version) error {
+			settle(v, ready)
+			return nil
+		})
+		return err
+	})
+}
+
+// ready makes a version's code ready on this node and has the outcome recorded.
+func (a *activator) ready(ctx context.Context, v *state.Version, record func(ready bool) error) error {
+	unpackErr := a.unpack(ctx, v.CodeBlob)
 	if unpackErr == nil {
-		a.compile(ctx, f.Function.Latest.Runtime, blob)
+		a.compile(ctx, v.Runtime, v.CodeBlob)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	_, err := a.state.UpdateFunction(ctx, id, func(f *state.Function) error {
-		if f.Latest.CodeBlob != blob {
-			return nil // newer code, which has its own turn
-		}
-		settle(&f.Latest, unpackErr == nil)
-		return nil
-	})
+	err := record(unpackErr == nil)
 	if err == nil || errors.Is(err, state.ErrNotFound) { // deleted meanwhile
 		err = unpackErr
 	}
@@ -139,11 +179,8 @@ func (a *activator) activate(ctx context.Context, id state.FunctionID) error {
 
 // settle ends a version's creation or update.
 func settle(v *state.Version, ready bool) {
-	if !unfinished(&state.Function{Latest: *v}) {
-		return
-	}
-	v.RevisionID = uuid.NewString()
 	switch {
+	case !unfinished(v):
 	case ready:
 		v.State, v.UpdateStatus = state.StateActive, state.UpdateSuccessful
 	case v.State == state.StatePending:

@@ -14,8 +14,8 @@ func checkCreate(in *CreateFunctionRequest) error {
 	switch {
 	case value(in.PackageType) == PackageTypeImage || in.Code.ImageUri != nil:
 		return notOffered("Functions of package type Image")
-	case value(in.Publish) || in.PublishTo != nil:
-		return notOffered("Publishing versions")
+	case in.PublishTo != nil:
+		return notOffered("Managed instances")
 	case in.Code.S3Bucket != nil || in.Code.S3Key != nil:
 		return noBucket()
 	case len(in.Code.ZipFile) == 0:
@@ -35,7 +35,7 @@ func checkCreate(in *CreateFunctionRequest) error {
 	case in.RuntimeConfig != nil || in.AcceleratorConfig != nil:
 		return notOffered("Customer-managed runtimes and accelerators")
 	case len(in.Tags) > maxTags:
-		return InvalidParameterValueException("Number of tags exceeds resource tag limit.")
+		return tooManyTags()
 	}
 	if err := checkExtras(in.Layers, in.FileSystemConfigs, in.ImageConfig, in.VpcConfig, in.KMSKeyArn); err != nil {
 		return err
@@ -91,8 +91,8 @@ func (s *Service) checkUpdate(in *UpdateFunctionConfigurationRequest, v *state.V
 // checkUpdateCode refuses code that a function cannot be given.
 func checkUpdateCode(in *UpdateFunctionCodeRequest) error {
 	switch {
-	case value(in.Publish) || in.PublishTo != nil:
-		return notOffered("Publishing versions")
+	case in.PublishTo != nil:
+		return notOffered("Managed instances")
 	case in.ImageUri != nil:
 		return InvalidParameterValueException("Please don't provide ImageUri when updating a function with packageType Zip.")
 	case in.S3Bucket != nil || in.S3Key != nil:

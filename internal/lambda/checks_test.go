@@ -119,8 +119,10 @@ func TestCreateFunctionRefusesWhatIsNotOffered(t *testing.T) {
 	h := newHouse(t)
 	for what, change := range map[string]func(in *lambda.CreateFunctionRequest){
 		"Functions of package type Image": func(in *lambda.CreateFunctionRequest) { in.PackageType = new(lambda.PackageTypeImage) },
-		"Publishing versions":             func(in *lambda.CreateFunctionRequest) { in.Publish = new(true) },
-		"Encryption with a KMS key":       func(in *lambda.CreateFunctionRequest) { in.KMSKeyArn = new("arn:aws:kms:us-east-1:111122223333:key/k") },
+		"Managed instances": func(in *lambda.CreateFunctionRequest) {
+			in.PublishTo = new(lambda.FunctionVersionLatestPublishedLatestPublished)
+		},
+		"Encryption with a KMS key": func(in *lambda.CreateFunctionRequest) { in.KMSKeyArn = new("arn:aws:kms:us-east-1:111122223333:key/k") },
 		"Code signing": func(in *lambda.CreateFunctionRequest) {
 			in.CodeSigningConfigArn = new("arn:aws:lambda:us-east-1:111122223333:code-signing-config:csc-12345678901234567")
 		},

@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"furl/internal/arn"
 	"furl/internal/awsapi"
 	"furl/internal/state"
 )
@@ -47,14 +46,22 @@ func (s *Service) CreateFunction(ctx context.Context, in *CreateFunctionRequest)
 	}
 	f := s.newFunction(r.id, in)
 	f.Latest.CodeBlob, f.Latest.CodeSize = blob, int64(len(in.Code.ZipFile))
-	if err := s.state.CreateFunction(ctx, f); err != nil {
-		if errors.Is(err, state.ErrExists) {
-			return nil, functionExists(r.id.Name)
-		}
+	shown := f.Latest
+	if value(in.Publish) {
+		first := s.newVersion(&f.Latest)
+		err = s.state.CreatePublished(ctx, f, &first)
+		shown.Number = first.Number // and nothing else of the version (recorded)
+	} else {
+		err = s.state.CreateFunction(ctx, f)
+	}
+	if errors.Is(err, state.ErrExists) {
+		return nil, functionExists(r.id.Name)
+	}
+	if err != nil {
 		return nil, err
 	}
 	s.activator.add(r.id)
-	return s.renderConfiguration(f, &f.Latest, r.unqualified()), nil
+	return s.renderConfiguration(f, &shown, r.unqualified()), nil
 }
 
 func functionExists(name string) *awsapi.Error {
@@ -101,11 +108,11 @@ func (s *Service) newFunction(id state.FunctionID, in *CreateFunctionRequest) *s
 
 // GetFunction shows a function with where its code can be downloaded.
 func (s *Service) GetFunction(ctx context.Context, in *GetFunctionRequest) (*GetFunctionResponse, error) {
-	r, f, err := s.find(ctx, in.FunctionName, in.Qualifier)
+	r, f, t, err := s.find(ctx, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
-	v := &f.Function.Latest
+	v := t.Version
 	out := &GetFunctionResponse{
 		Configuration: s.renderConfiguration(f.Function, v, r.arn()),
 		Code:          &FunctionCodeLocation{RepositoryType: new("S3"), Location: new(s.codeURL(v.CodeBlob))},
@@ -121,29 +128,36 @@ func (s *Service) GetFunction(ctx context.Context, in *GetFunctionRequest) (*Get
 
 // GetFunctionConfiguration shows a function's configuration.
 func (s *Service) GetFunctionConfiguration(ctx context.Context, in *GetFunctionConfigurationRequest) (*FunctionConfiguration, error) {
-	r, f, err := s.find(ctx, in.FunctionName, in.Qualifier)
+	r, f, t, err := s.find(ctx, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
-	return s.renderConfiguration(f.Function, &f.Function.Latest, r.arn()), nil
+	return s.renderConfiguration(f.Function, t.Version, r.arn()), nil
 }
 
 // ListFunctions lists the account's functions by name.
 func (s *Service) ListFunctions(ctx context.Context, in *ListFunctionsRequest) (*ListFunctionsResponse, error) {
-	all := s.state.Snapshot().Functions(account(ctx), s.region)
+	everything := in.FunctionVersion != nil // all versions
+	var all []*state.Target
+	for _, f := range s.state.Snapshot().Functions(account(ctx), s.region) {
+		all = append(all, f.Latest)
+		if everything {
+			all = append(all, f.Published()...)
+		}
+	}
 	page, next, err := awsapi.Page(all,
-		func(f *state.FunctionEntry) string { return f.Function.Name },
+		func(t *state.Target) string { return t.Function.Name + "/" + versionOrder(t) },
 		awsapi.Paging{Operation: "ListFunctions", Marker: in.Marker, MaxItems: in.MaxItems, Size: listPage, Most: listPage})
 	if err != nil {
 		return nil, err
 	}
 	out := &ListFunctionsResponse{Functions: make([]FunctionConfiguration, 0, len(page)), NextMarker: next}
-	for _, f := range page {
-		listed := f.Latest.ARN
-		if in.FunctionVersion != nil {
-			listed = arn.Function(f.Function.Region, f.Function.Account, f.Function.Name, state.LatestVersion)
+	for _, t := range page {
+		listed := t.ARN
+		if everything {
+			listed = versionARN(t)
 		}
-		out.Functions = append(out.Functions, *s.renderListed(f.Function, &f.Function.Latest, listed))
+		out.Functions = append(out.Functions, *s.renderListed(t.Function, t.Version, listed))
 	}
 	return out, nil
 }
@@ -161,23 +175,13 @@ func (s *Service) DeleteFunction(ctx context.Context, in *DeleteFunctionRequest)
 		return nil, missing
 	case r.qualifier == state.LatestVersion:
 		return nil, InvalidParameterValueException("$LATEST version cannot be deleted without deleting the function.")
-	case r.qualifier != "" && !isVersion(r.qualifier):
+	case r.qualifier != "" && !state.IsVersion(r.qualifier):
 		return nil, InvalidParameterValueException("Deletion of aliases is not currently supported.")
 	case r.qualifier != "":
-		return &DeleteFunctionResponse{StatusCode: new(204)}, nil // as on AWS, deleting a version that is not there succeeds
+		return s.deleteVersion(ctx, r)
 	}
 	if err := s.state.DeleteFunction(ctx, r.id); err != nil {
 		return nil, stateError(err, missing)
 	}
 	return &DeleteFunctionResponse{StatusCode: new(204)}, nil
-}
-
-// isVersion tells a version number from an alias name.
-func isVersion(qualifier string) bool {
-	for i := range len(qualifier) {
-		if qualifier[i] < '0' || qualifier[i] > '9' {
-			return false
-		}
-	}
-	return qualifier != ""
 }

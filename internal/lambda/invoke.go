@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 
 	"furl/internal/awsapi"
 	"furl/internal/environment"
@@ -16,7 +17,7 @@ const maxClientContext = 3583
 
 // Invoke runs a function and answers with its result, byte for byte.
 func (s *Service) Invoke(ctx context.Context, in *InvocationRequest) (*InvocationResponse, error) {
-	r, f, err := s.findInvocable(ctx, in)
+	r, routing, err := s.findInvocable(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func (s *Service) Invoke(ctx context.Context, in *InvocationRequest) (*Invocatio
 		return nil, notOffered("Asynchronous invocation")
 	}
 	tr := newTrace(value(in.TraceId), s.now())
-	res, err := s.pool.Invoke(ctx, f.Latest, &environment.Invocation{
+	res, err := s.pool.Invoke(ctx, routing.Pick(rand.Float64()), &environment.Invocation{
 		RequestID:     awsapi.RequestID(ctx),
 		TraceID:       tr.header,
 		InvokedARN:    r.arn(),
@@ -64,23 +65,23 @@ func (s *Service) Invoke(ctx context.Context, in *InvocationRequest) (*Invocatio
 
 // findInvocable resolves what is to be invoked. A missing function is named
 // with the qualifier $LATEST where the request has none (recorded).
-func (s *Service) findInvocable(ctx context.Context, in *InvocationRequest) (ref, *state.FunctionEntry, error) {
+func (s *Service) findInvocable(ctx context.Context, in *InvocationRequest) (ref, state.Routing, error) {
 	r, err := s.resolve(ctx, in.FunctionName, in.Qualifier)
 	if err != nil {
-		return ref{}, nil, err
+		return ref{}, state.Routing{}, err
 	}
-	f := s.lookup(r)
+	f, routing := s.lookup(r)
 	switch {
 	case f == nil && r.qualifier == "":
-		return ref{}, nil, functionNotFound(r.latest())
+		err = functionNotFound(r.latest())
 	case f == nil:
-		return ref{}, nil, functionNotFound(r.arn())
+		err = functionNotFound(r.arn())
 	case in.TenantId != nil:
-		return ref{}, nil, notOffered("Tenant isolation")
+		err = notOffered("Tenant isolation")
 	case in.DurableExecutionName != nil:
-		return ref{}, nil, notOffered("Durable functions")
+		err = notOffered("Durable functions")
 	}
-	return r, f, nil
+	return r, routing, err
 }
 
 // checkPayload refuses an event that is not JSON. AWS's text goes on with the

@@ -61,18 +61,18 @@ func orDefault(s, d string) string {
 	return s
 }
 
-// find resolves a name to a function that exists, with the version that the
-// qualifier names.
-func (s *Service) find(ctx context.Context, name string, qualifier *string) (ref, *state.FunctionEntry, error) {
+// find resolves a name to the version of a function that the qualifier names or
+// that the alias leads to.
+func (s *Service) find(ctx context.Context, name string, qualifier *string) (ref, *state.FunctionEntry, *state.Target, error) {
 	r, err := s.resolve(ctx, name, qualifier)
 	if err != nil {
-		return ref{}, nil, err
+		return ref{}, nil, nil, err
 	}
-	f := s.lookup(r)
+	f, routing := s.lookup(r)
 	if f == nil {
-		return ref{}, nil, functionNotFound(r.arn())
+		return ref{}, nil, nil, functionNotFound(r.arn())
 	}
-	return r, f, nil
+	return r, f, routing.Target, nil
 }
 
 // findUnpublished resolves the name of a function that is to be made: only
@@ -112,13 +112,18 @@ func qualifiedName() *awsapi.Error {
 		"Please specify either a function name or an unqualified function ARN.")
 }
 
-// lookup returns the function of a ref whose qualifier names a version that
-// exists, nil otherwise. The only version so far is $LATEST.
-func (s *Service) lookup(r ref) *state.FunctionEntry {
-	if r.qualifier != "" && r.qualifier != state.LatestVersion {
-		return nil
+// lookup returns the function of a ref and what its qualifier leads to; nil when
+// one of them is not there.
+func (s *Service) lookup(r ref) (*state.FunctionEntry, state.Routing) {
+	f := s.state.Snapshot().Function(r.id)
+	if f == nil {
+		return nil, state.Routing{}
 	}
-	return s.state.Snapshot().Function(r.id)
+	routing, ok := f.Routing(r.qualifier)
+	if !ok {
+		return nil, state.Routing{}
+	}
+	return f, routing
 }
 
 func functionNotFound(arn string) *awsapi.Error {

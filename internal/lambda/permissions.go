@@ -65,16 +65,27 @@ func (s *Service) addStatement(p *state.FunctionPolicy, id string, text json.Raw
 }
 
 // checkPolicyRevision refuses changes made for another revision. AWS takes the
-// policy's revision and that of the function (recorded).
+// policy's revision and that of the function, version or alias (recorded).
 func (s *Service) checkPolicyRevision(r ref, p *state.FunctionPolicy, revision *string) error {
 	if revision == nil || p != nil && p.RevisionID == *revision {
 		return nil
 	}
-	if f := s.state.Snapshot().Function(r.id); f != nil && f.Function.Latest.RevisionID == *revision {
+	if f := s.state.Snapshot().Function(r.id); f != nil && revisionOf(f, r.qualifier) == *revision {
 		return nil
 	}
 	return PreconditionFailedException("The Revision Id provided does not match the latest Revision Id. " +
 		"Call the GetPolicy API to retrieve the latest Revision Id")
+}
+
+// revisionOf is the revision of what a qualifier names.
+func revisionOf(f *state.FunctionEntry, qualifier string) string {
+	if a := f.Aliases[qualifier]; a != nil {
+		return a.RevisionID
+	}
+	if t := f.Versions[qualifier]; t != nil {
+		return t.Version.RevisionID
+	}
+	return f.Function.Latest.RevisionID
 }
 
 // checkPermission refuses conditions that do not go with the action.
@@ -154,14 +165,18 @@ func (s *Service) GetPolicy(ctx context.Context, in *GetPolicyRequest) (*GetPoli
 // checkForPolicy refuses what no policy can be attached to; missing is the
 // refusal of a function that does not exist.
 func (s *Service) checkForPolicy(r ref, missing *awsapi.Error) error {
+	f := s.state.Snapshot().Function(r.id)
 	switch {
-	case s.state.Snapshot().Function(r.id) == nil:
+	case f == nil:
 		return missing
-	case r.qualifier == "":
-		return nil
 	case r.qualifier == state.LatestVersion:
 		return InvalidParameterValueException("We currently do not support adding policies for $LATEST.")
-	case isVersion(r.qualifier) || strings.Contains(r.qualifier, "$"):
+	}
+	_, ok := f.Routing(r.qualifier)
+	switch {
+	case ok:
+		return nil
+	case state.IsVersion(r.qualifier) || strings.Contains(r.qualifier, "$"):
 		return functionNotFound(r.arn())
 	}
 	return aliasNotFound(r.arn())

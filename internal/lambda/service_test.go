@@ -156,7 +156,10 @@ func (h *house) settle() {
 	h.t.Helper()
 	timeout := time.After(10 * time.Second)
 	for slices.ContainsFunc(h.State.Snapshot().AllFunctions(), func(f *state.FunctionEntry) bool {
-		return f.Function.Latest.State == state.StatePending || f.Function.Latest.UpdateStatus == state.UpdateInProgress
+		unfinished := func(v *state.Version) bool {
+			return v.State == state.StatePending || v.UpdateStatus == state.UpdateInProgress
+		}
+		return unfinished(&f.Function.Latest) || slices.ContainsFunc(f.Published(), func(t *state.Target) bool { return unfinished(t.Version) })
 	}) {
 		select {
 		case <-h.changed:

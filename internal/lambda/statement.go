@@ -139,7 +139,7 @@ func (s *Service) principal(p string) (any, error) {
 	switch {
 	case p == "*":
 		return "*", nil
-	case len(p) == 12 && isVersion(p): // digits
+	case len(p) == 12 && state.IsVersion(p): // digits
 		return map[string]string{"AWS": arn.Root(p)}, nil
 	case strings.HasSuffix(p, ".amazonaws.com") || strings.HasSuffix(p, ".amazonaws.com.cn") || strings.HasSuffix(p, ".amazon.com"):
 		return map[string]string{"Service": p}, nil

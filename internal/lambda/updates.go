@@ -45,6 +45,9 @@ func (s *Service) UpdateFunctionCode(ctx context.Context, in *UpdateFunctionCode
 	if err := s.storeCode(ctx, blob, in.ZipFile); err != nil {
 		return nil, err
 	}
+	if value(in.Publish) {
+		return s.updateAndPublish(ctx, r, in.RevisionId, change)
+	}
 	return s.update(ctx, r, in.RevisionId, change)
 }
 
@@ -77,7 +80,17 @@ func (s *Service) UpdateFunctionConfiguration(ctx context.Context, in *UpdateFun
 
 // update changes $LATEST under the preconditions of every update.
 func (s *Service) update(ctx context.Context, r ref, revision *string, change func(*state.Version)) (*FunctionConfiguration, error) {
-	f, err := s.state.UpdateFunction(ctx, r.id, func(f *state.Function) error {
+	f, err := s.state.UpdateFunction(ctx, r.id, s.edit(r, revision, change))
+	if err != nil {
+		return nil, stateError(err, functionNotFound(r.unqualified()))
+	}
+	s.activator.add(r.id)
+	return s.renderConfiguration(f, &f.Latest, r.unqualified()), nil
+}
+
+// edit is what an update does to a function's record.
+func (s *Service) edit(r ref, revision *string, change func(*state.Version)) func(*state.Function) error {
+	return func(f *state.Function) error {
 		if err := checkUpdatable(&f.Latest, r.unqualified(), revision); err != nil {
 			return err
 		}
@@ -85,12 +98,7 @@ func (s *Service) update(ctx context.Context, r ref, revision *string, change fu
 		f.Latest.RevisionID, f.Latest.LastModified = uuid.NewString(), s.now()
 		f.Latest.State, f.Latest.UpdateStatus = state.StateActive, state.UpdateInProgress
 		return nil
-	})
-	if err != nil {
-		return nil, stateError(err, functionNotFound(r.unqualified()))
 	}
-	s.activator.add(r.id)
-	return s.renderConfiguration(f, &f.Latest, r.unqualified()), nil
 }
 
 // checkUpdatable refuses updates of a function that is changing already and

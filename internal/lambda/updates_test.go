@@ -171,7 +171,6 @@ func TestUpdateRefusals(t *testing.T) {
 			"Please don't provide ImageConfig when creating or updating a function with packageType Zip."},
 		call{"role of another account", configure("hello", func(in *config) { in.Role = new("arn:aws:iam::444455556666:role/r") }),
 			"AccessDeniedException", "Cross-account pass role is not allowed."},
-		call{"publish", recode("hello", func(in *source) { in.Publish = new(true) }), invalid, "Publishing versions" + offered},
 		call{"image", recode("hello", func(in *source) { in.ZipFile, in.ImageUri = nil, new("image") }), invalid,
 			"Please don't provide ImageUri when updating a function with packageType Zip."},
 		call{"bucket", recode("hello", func(in *source) { in.ZipFile, in.S3Bucket, in.S3Key = nil, new("bucket"), new("k") }), invalid, noBucket},

@@ -21,7 +21,7 @@ func (s *Service) CreateFunctionUrlConfig(ctx context.Context, in *CreateFunctio
 	if err != nil {
 		return nil, err
 	}
-	if s.lookup(r) == nil {
+	if f, _ := s.lookup(r); f == nil {
 		return nil, noFunctionForURL()
 	}
 	now := s.now()
@@ -78,7 +78,7 @@ func (s *Service) UpdateFunctionUrlConfig(ctx context.Context, in *UpdateFunctio
 	if err != nil {
 		return nil, err
 	}
-	if s.lookup(r) == nil {
+	if f, _ := s.lookup(r); f == nil {
 		return nil, noFunctionForURL()
 	}
 	u, err := s.state.UpdateURL(ctx, r.id, r.qualifier, func(u *state.URLConfig) error {
@@ -124,7 +124,7 @@ func (s *Service) ListFunctionUrlConfigs(ctx context.Context, in *ListFunctionUr
 	if err != nil {
 		return nil, err
 	}
-	f := s.lookup(r)
+	f, _ := s.lookup(r)
 	if f == nil {
 		return nil, noFunctionForURL()
 	}
@@ -153,7 +153,7 @@ func (s *Service) findURL(ctx context.Context, name string, qualifier *string) (
 	if err != nil {
 		return ref{}, nil, err
 	}
-	f := s.lookup(r)
+	f, _ := s.lookup(r)
 	if f == nil || f.URLs[r.qualifier] == nil {
 		return ref{}, nil, noResource()
 	}

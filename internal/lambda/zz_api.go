@@ -18,6 +18,18 @@ type API interface {
 	UpdateFunctionConfiguration(ctx context.Context, in *UpdateFunctionConfigurationRequest) (*FunctionConfiguration, error)
 	DeleteFunction(ctx context.Context, in *DeleteFunctionRequest) (*DeleteFunctionResponse, error)
 	Invoke(ctx context.Context, in *InvocationRequest) (*InvocationResponse, error)
+	PublishVersion(ctx context.Context, in *PublishVersionRequest) (*FunctionConfiguration, error)
+	ListVersionsByFunction(ctx context.Context, in *ListVersionsByFunctionRequest) (*ListVersionsByFunctionResponse, error)
+	CreateAlias(ctx context.Context, in *CreateAliasRequest) (*AliasConfiguration, error)
+	GetAlias(ctx context.Context, in *GetAliasRequest) (*AliasConfiguration, error)
+	UpdateAlias(ctx context.Context, in *UpdateAliasRequest) (*AliasConfiguration, error)
+	DeleteAlias(ctx context.Context, in *DeleteAliasRequest) error
+	ListAliases(ctx context.Context, in *ListAliasesRequest) (*ListAliasesResponse, error)
+	TagResource(ctx context.Context, in *TagResourceRequest) error
+	UntagResource(ctx context.Context, in *UntagResourceRequest) error
+	ListTags(ctx context.Context, in *ListTagsRequest) (*ListTagsResponse, error)
+	GetAccountSettings(ctx context.Context, in *GetAccountSettingsRequest) (*GetAccountSettingsResponse, error)
+	GetFunctionCodeSigningConfig(ctx context.Context, in *GetFunctionCodeSigningConfigRequest) (*GetFunctionCodeSigningConfigResponse, error)
 	CreateFunctionUrlConfig(ctx context.Context, in *CreateFunctionUrlConfigRequest) (*CreateFunctionUrlConfigResponse, error)
 	GetFunctionUrlConfig(ctx context.Context, in *GetFunctionUrlConfigRequest) (*GetFunctionUrlConfigResponse, error)
 	UpdateFunctionUrlConfig(ctx context.Context, in *UpdateFunctionUrlConfigRequest) (*UpdateFunctionUrlConfigResponse, error)
@@ -48,6 +60,18 @@ func Operations(a API) awsapi.Service {
 			awsapi.Op(awsapi.OpMeta{Name: "UpdateFunctionConfiguration", Method: "PUT", URI: "/2015-03-31/functions/{FunctionName}/configuration", Status: 200}, a, API.UpdateFunctionConfiguration),
 			awsapi.Op(awsapi.OpMeta{Name: "DeleteFunction", Method: "DELETE", URI: "/2015-03-31/functions/{FunctionName}", Status: 204}, a, API.DeleteFunction),
 			awsapi.Op(awsapi.OpMeta{Name: "Invoke", Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/invocations", Status: 200, BodyLimit: 6291456, LimitName: "InvokeFunction", ContentType: "application/json", Headers: map[string]string{"X-Amzn-Remapped-Content-Length": "0"}}, a, API.Invoke),
+			awsapi.Op(awsapi.OpMeta{Name: "PublishVersion", Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/versions", Status: 201}, a, API.PublishVersion),
+			awsapi.Op(awsapi.OpMeta{Name: "ListVersionsByFunction", Method: "GET", URI: "/2015-03-31/functions/{FunctionName}/versions", Status: 200}, a, API.ListVersionsByFunction),
+			awsapi.Op(awsapi.OpMeta{Name: "CreateAlias", Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/aliases", Status: 201}, a, API.CreateAlias),
+			awsapi.Op(awsapi.OpMeta{Name: "GetAlias", Method: "GET", URI: "/2015-03-31/functions/{FunctionName}/aliases/{Name}", Status: 200}, a, API.GetAlias),
+			awsapi.Op(awsapi.OpMeta{Name: "UpdateAlias", Method: "PUT", URI: "/2015-03-31/functions/{FunctionName}/aliases/{Name}", Status: 200}, a, API.UpdateAlias),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteAlias", Method: "DELETE", URI: "/2015-03-31/functions/{FunctionName}/aliases/{Name}", Status: 204}, a, API.DeleteAlias),
+			awsapi.Op(awsapi.OpMeta{Name: "ListAliases", Method: "GET", URI: "/2015-03-31/functions/{FunctionName}/aliases", Status: 200}, a, API.ListAliases),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "TagResource", Method: "POST", URI: "/2017-03-31/tags/{Resource}", Status: 204}, a, API.TagResource),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "UntagResource", Method: "DELETE", URI: "/2017-03-31/tags/{Resource}", Status: 204}, a, API.UntagResource),
+			awsapi.Op(awsapi.OpMeta{Name: "ListTags", Method: "GET", URI: "/2017-03-31/tags/{Resource}", Status: 200}, a, API.ListTags),
+			awsapi.Op(awsapi.OpMeta{Name: "GetAccountSettings", Method: "GET", URI: "/2016-08-19/account-settings", Status: 200}, a, API.GetAccountSettings),
+			awsapi.Op(awsapi.OpMeta{Name: "GetFunctionCodeSigningConfig", Method: "GET", URI: "/2020-06-30/functions/{FunctionName}/code-signing-config", Status: 200}, a, API.GetFunctionCodeSigningConfig),
 			awsapi.Op(awsapi.OpMeta{Name: "CreateFunctionUrlConfig", Method: "POST", URI: "/2021-10-31/functions/{FunctionName}/url", Status: 201}, a, API.CreateFunctionUrlConfig),
 			awsapi.Op(awsapi.OpMeta{Name: "GetFunctionUrlConfig", Method: "GET", URI: "/2021-10-31/functions/{FunctionName}/url", Status: 200}, a, API.GetFunctionUrlConfig),
 			awsapi.Op(awsapi.OpMeta{Name: "UpdateFunctionUrlConfig", Method: "PUT", URI: "/2021-10-31/functions/{FunctionName}/url", Status: 200}, a, API.UpdateFunctionUrlConfig),
@@ -113,6 +137,66 @@ func (c *Client) DeleteFunction(ctx context.Context, in *DeleteFunctionRequest) 
 // Invoke calls the operation of that name.
 func (c *Client) Invoke(ctx context.Context, in *InvocationRequest) (*InvocationResponse, error) {
 	return awsapi.Call[InvocationRequest, InvocationResponse](ctx, c.calls, "Invoke", in)
+}
+
+// PublishVersion calls the operation of that name.
+func (c *Client) PublishVersion(ctx context.Context, in *PublishVersionRequest) (*FunctionConfiguration, error) {
+	return awsapi.Call[PublishVersionRequest, FunctionConfiguration](ctx, c.calls, "PublishVersion", in)
+}
+
+// ListVersionsByFunction calls the operation of that name.
+func (c *Client) ListVersionsByFunction(ctx context.Context, in *ListVersionsByFunctionRequest) (*ListVersionsByFunctionResponse, error) {
+	return awsapi.Call[ListVersionsByFunctionRequest, ListVersionsByFunctionResponse](ctx, c.calls, "ListVersionsByFunction", in)
+}
+
+// CreateAlias calls the operation of that name.
+func (c *Client) CreateAlias(ctx context.Context, in *CreateAliasRequest) (*AliasConfiguration, error) {
+	return awsapi.Call[CreateAliasRequest, AliasConfiguration](ctx, c.calls, "CreateAlias", in)
+}
+
+// GetAlias calls the operation of that name.
+func (c *Client) GetAlias(ctx context.Context, in *GetAliasRequest) (*AliasConfiguration, error) {
+	return awsapi.Call[GetAliasRequest, AliasConfiguration](ctx, c.calls, "GetAlias", in)
+}
+
+// UpdateAlias calls the operation of that name.
+func (c *Client) UpdateAlias(ctx context.Context, in *UpdateAliasRequest) (*AliasConfiguration, error) {
+	return awsapi.Call[UpdateAliasRequest, AliasConfiguration](ctx, c.calls, "UpdateAlias", in)
+}
+
+// DeleteAlias calls the operation of that name.
+func (c *Client) DeleteAlias(ctx context.Context, in *DeleteAliasRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeleteAlias", in)
+}
+
+// ListAliases calls the operation of that name.
+func (c *Client) ListAliases(ctx context.Context, in *ListAliasesRequest) (*ListAliasesResponse, error) {
+	return awsapi.Call[ListAliasesRequest, ListAliasesResponse](ctx, c.calls, "ListAliases", in)
+}
+
+// TagResource calls the operation of that name.
+func (c *Client) TagResource(ctx context.Context, in *TagResourceRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "TagResource", in)
+}
+
+// UntagResource calls the operation of that name.
+func (c *Client) UntagResource(ctx context.Context, in *UntagResourceRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "UntagResource", in)
+}
+
+// ListTags calls the operation of that name.
+func (c *Client) ListTags(ctx context.Context, in *ListTagsRequest) (*ListTagsResponse, error) {
+	return awsapi.Call[ListTagsRequest, ListTagsResponse](ctx, c.calls, "ListTags", in)
+}
+
+// GetAccountSettings calls the operation of that name.
+func (c *Client) GetAccountSettings(ctx context.Context, in *GetAccountSettingsRequest) (*GetAccountSettingsResponse, error) {
+	return awsapi.Call[GetAccountSettingsRequest, GetAccountSettingsResponse](ctx, c.calls, "GetAccountSettings", in)
+}
+
+// GetFunctionCodeSigningConfig calls the operation of that name.
+func (c *Client) GetFunctionCodeSigningConfig(ctx context.Context, in *GetFunctionCodeSigningConfigRequest) (*GetFunctionCodeSigningConfigResponse, error) {
+	return awsapi.Call[GetFunctionCodeSigningConfigRequest, GetFunctionCodeSigningConfigResponse](ctx, c.calls, "GetFunctionCodeSigningConfig", in)
 }
 
 // CreateFunctionUrlConfig calls the operation of that name.
@@ -508,6 +592,21 @@ type AcceleratorConfig struct {
 	AcceleratorMemorySize int `aws:"required"`
 }
 
+// AccountLimit is a structure of the API.
+type AccountLimit struct {
+	TotalCodeSize                  *int64
+	CodeSizeUnzipped               *int64
+	CodeSizeZipped                 *int64
+	ConcurrentExecutions           *int
+	UnreservedConcurrentExecutions *int
+}
+
+// AccountUsage is a structure of the API.
+type AccountUsage struct {
+	TotalCodeSize *int64
+	FunctionCount *int64
+}
+
 // AddPermissionRequest is a structure of the API.
 type AddPermissionRequest struct {
 	FunctionName          string               `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
@@ -529,6 +628,21 @@ type AddPermissionResponse struct {
 	Statement *string
 }
 
+// AliasConfiguration is a structure of the API.
+type AliasConfiguration struct {
+	AliasArn        *string
+	Name            *string
+	FunctionVersion *string
+	Description     *string
+	RoutingConfig   *AliasRoutingConfiguration
+	RevisionId      *string
+}
+
+// AliasRoutingConfiguration is a structure of the API.
+type AliasRoutingConfiguration struct {
+	AdditionalVersionWeights map[string]float64 `shape:"AdditionalVersionWeights"`
+}
+
 // CapacityProviderConfig is a structure of the API.
 type CapacityProviderConfig struct {
 	LambdaManagedInstancesCapacityProviderConfig LambdaManagedInstancesCapacityProviderConfig `aws:"required"`
@@ -547,6 +661,15 @@ type Cors struct {
 	AllowOrigins     []string `shape:"AllowOriginsList"`
 	ExposeHeaders    []string `shape:"HeadersList"`
 	MaxAge           *int     `shape:"MaxAge"`
+}
+
+// CreateAliasRequest is a structure of the API.
+type CreateAliasRequest struct {
+	FunctionName    string  `aws:"uri=FunctionName,required" shape:"FunctionName"`
+	Name            string  `aws:"required" shape:"Alias"`
+	FunctionVersion string  `aws:"required" shape:"VersionWithLatestPublished"`
+	Description     *string `shape:"Description"`
+	RoutingConfig   *AliasRoutingConfiguration
 }
 
 // CreateFunctionRequest is a structure of the API.
@@ -605,6 +728,12 @@ type CreateFunctionUrlConfigResponse struct {
 // DeadLetterConfig is a structure of the API.
 type DeadLetterConfig struct {
 	TargetArn *string `shape:"ResourceArn"`
+}
+
+// DeleteAliasRequest is a structure of the API.
+type DeleteAliasRequest struct {
+	FunctionName string `aws:"uri=FunctionName,required" shape:"FunctionName"`
+	Name         string `aws:"uri=Name,required" shape:"Alias"`
 }
 
 // DeleteFunctionConcurrencyRequest is a structure of the API.
@@ -756,6 +885,33 @@ type FunctionUrlConfig struct {
 	InvokeMode       *InvokeMode
 }
 
+// GetAccountSettingsRequest is a structure of the API.
+type GetAccountSettingsRequest struct {
+}
+
+// GetAccountSettingsResponse is a structure of the API.
+type GetAccountSettingsResponse struct {
+	AccountLimit *AccountLimit
+	AccountUsage *AccountUsage
+}
+
+// GetAliasRequest is a structure of the API.
+type GetAliasRequest struct {
+	FunctionName string `aws:"uri=FunctionName,required" shape:"FunctionName"`
+	Name         string `aws:"uri=Name,required" shape:"Alias"`
+}
+
+// GetFunctionCodeSigningConfigRequest is a structure of the API.
+type GetFunctionCodeSigningConfigRequest struct {
+	FunctionName string `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
+}
+
+// GetFunctionCodeSigningConfigResponse is a structure of the API.
+type GetFunctionCodeSigningConfigResponse struct {
+	CodeSigningConfigArn *string
+	FunctionName         *string
+}
+
 // GetFunctionConcurrencyRequest is a structure of the API.
 type GetFunctionConcurrencyRequest struct {
 	FunctionName string `aws:"uri=FunctionName,required" shape:"FunctionName"`
@@ -874,6 +1030,20 @@ type Layer struct {
 	SigningJobArn            *string
 }
 
+// ListAliasesRequest is a structure of the API.
+type ListAliasesRequest struct {
+	FunctionName    string  `aws:"uri=FunctionName,required" shape:"FunctionName"`
+	FunctionVersion *string `aws:"query=FunctionVersion" shape:"VersionWithLatestPublished"`
+	Marker          *string `aws:"query=Marker"`
+	MaxItems        *int    `aws:"query=MaxItems" shape:"MaxListItems"`
+}
+
+// ListAliasesResponse is a structure of the API.
+type ListAliasesResponse struct {
+	NextMarker *string
+	Aliases    []AliasConfiguration
+}
+
 // ListFunctionUrlConfigsRequest is a structure of the API.
 type ListFunctionUrlConfigsRequest struct {
 	FunctionName string  `aws:"uri=FunctionName,required" shape:"FunctionUrlFunctionName"`
@@ -901,12 +1071,44 @@ type ListFunctionsResponse struct {
 	Functions  []FunctionConfiguration
 }
 
+// ListTagsRequest is a structure of the API.
+type ListTagsRequest struct {
+	Resource string `aws:"uri=Resource,required" shape:"TaggableResource"`
+}
+
+// ListTagsResponse is a structure of the API.
+type ListTagsResponse struct {
+	Tags map[string]string
+}
+
+// ListVersionsByFunctionRequest is a structure of the API.
+type ListVersionsByFunctionRequest struct {
+	FunctionName string  `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
+	Marker       *string `aws:"query=Marker"`
+	MaxItems     *int    `aws:"query=MaxItems" shape:"MaxListItems"`
+}
+
+// ListVersionsByFunctionResponse is a structure of the API.
+type ListVersionsByFunctionResponse struct {
+	NextMarker *string
+	Versions   []FunctionConfiguration
+}
+
 // LoggingConfig is a structure of the API.
 type LoggingConfig struct {
 	LogFormat           *LogFormat           `shape:"LogFormat"`
 	ApplicationLogLevel *ApplicationLogLevel `shape:"ApplicationLogLevel"`
 	SystemLogLevel      *SystemLogLevel      `shape:"SystemLogLevel"`
 	LogGroup            *string              `shape:"LogGroup"`
+}
+
+// PublishVersionRequest is a structure of the API.
+type PublishVersionRequest struct {
+	FunctionName string `aws:"uri=FunctionName,required" shape:"FunctionName"`
+	CodeSha256   *string
+	Description  *string `shape:"Description"`
+	RevisionId   *string
+	PublishTo    *FunctionVersionLatestPublished `shape:"FunctionVersionLatestPublished"`
 }
 
 // PutFunctionConcurrencyRequest is a structure of the API.
@@ -958,6 +1160,12 @@ type SnapStartResponse struct {
 	OptimizationStatus *SnapStartOptimizationStatus
 }
 
+// TagResourceRequest is a structure of the API.
+type TagResourceRequest struct {
+	Resource string            `aws:"uri=Resource,required" shape:"TaggableResource"`
+	Tags     map[string]string `aws:"required" shape:"Tags"`
+}
+
 // TagsError is a structure of the API.
 type TagsError struct {
 	ErrorCode string `aws:"required"`
@@ -977,6 +1185,22 @@ type TracingConfig struct {
 // TracingConfigResponse is a structure of the API.
 type TracingConfigResponse struct {
 	Mode *TracingMode
+}
+
+// UntagResourceRequest is a structure of the API.
+type UntagResourceRequest struct {
+	Resource string   `aws:"uri=Resource,required" shape:"TaggableResource"`
+	TagKeys  []string `aws:"query=tagKeys,required" shape:"TagKeyList"`
+}
+
+// UpdateAliasRequest is a structure of the API.
+type UpdateAliasRequest struct {
+	FunctionName    string  `aws:"uri=FunctionName,required" shape:"FunctionName"`
+	Name            string  `aws:"uri=Name,required" shape:"Alias"`
+	FunctionVersion *string `shape:"VersionWithLatestPublished"`
+	Description     *string `shape:"Description"`
+	RoutingConfig   *AliasRoutingConfiguration
+	RevisionId      *string
 }
 
 // UpdateFunctionCodeRequest is a structure of the API.
@@ -1056,6 +1280,11 @@ type VpcConfigResponse struct {
 	SecurityGroupIds        []string
 	VpcId                   *string
 	Ipv6AllowedForDualStack *bool
+}
+
+// AliasLimitExceededException makes the error of that name, status 400.
+func AliasLimitExceededException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "AliasLimitExceededException", Status: 400, Fault: awsapi.Sender, Type: "User", MessageMember: "message"}, format, args...)
 }
 
 // CodeArtifactUserDeletedException makes the error of that name, status 409.
@@ -1332,6 +1561,9 @@ func UnsupportedMediaTypeException(format string, args ...any) *awsapi.Error {
 func constraints() map[string]awsapi.Constraint {
 	return map[string]awsapi.Constraint{
 		"Action":                                 {Min: new(0.0), Max: new(10000.0), Pattern: `(lambda:[*]|lambda:[a-zA-Z]+|[*])`},
+		"AdditionalVersion":                      {Min: new(1.0), Max: new(1024.0), Pattern: `[0-9]+`},
+		"AdditionalVersionWeights":               {Key: "AdditionalVersion", Value: "Weight"},
+		"Alias":                                  {Min: new(1.0), Max: new(128.0), Pattern: `(?!^[0-9]+$)([a-zA-Z0-9-_]+)`},
 		"AllowMethodsList":                       {Min: new(0.0), Max: new(6.0), Member: "Method"},
 		"AllowOriginsList":                       {Min: new(0.0), Max: new(100.0), Member: "Origin"},
 		"ApplicationLogLevel":                    {Enum: []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}},
@@ -1403,12 +1635,16 @@ func constraints() map[string]awsapi.Constraint {
 		"SubnetIds":                              {Min: new(0.0), Max: new(16.0), Member: "SubnetId"},
 		"SystemLogLevel":                         {Enum: []string{"DEBUG", "INFO", "WARN"}},
 		"TagKey":                                 {Min: new(1.0), Max: new(128.0), Pattern: `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`},
+		"TagKeyList":                             {Member: "TagKey"},
 		"TagValue":                               {Min: new(0.0), Max: new(256.0), Pattern: `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`},
+		"TaggableResource":                       {Min: new(1.0), Max: new(10000.0), Pattern: `arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9-_]{1,64})`},
 		"Tags":                                   {Key: "TagKey", Value: "TagValue"},
 		"TenantId":                               {Min: new(1.0), Max: new(256.0), Pattern: `[a-zA-Z0-9\._:\/=+\-@ ]+`},
 		"TenantIsolationMode":                    {Enum: []string{"PER_TENANT"}},
 		"Timeout":                                {Min: new(1.0), Max: new(900.0)},
 		"TracingMode":                            {Enum: []string{"Active", "PassThrough"}},
+		"VersionWithLatestPublished":             {Min: new(1.0), Max: new(1024.0), Pattern: `(\$LATEST(\.PUBLISHED)?|[0-9]+)`},
+		"Weight":                                 {Min: new(0.0), Max: new(1.0)},
 		"WorkingDirectory":                       {Min: new(0.0), Max: new(1000.0)},
 	}
 }

@@ -78,6 +78,10 @@ func (c *change) applyFunction(rec store.Rec, token []string) error {
 		return c.applyFunctionRecord(rec, key)
 	}
 	switch token[3] {
+	case "ve":
+		return c.applyVersion(rec, key)
+	case "al":
+		return c.applyAlias(rec, key)
 	case "po":
 		return c.applyPolicy(rec, key)
 	case "ur":
@@ -101,6 +105,37 @@ func (c *change) applyFunctionRecord(rec store.Rec, key string) error {
 	}
 	e := c.touch(key)
 	e.Function, e.Latest = f, newTarget(f, &f.Latest)
+	return nil
+}
+
+func (c *change) applyVersion(rec store.Rec, key string) error {
+	if rec.Val == nil {
+		if e := c.existing(key); e != nil {
+			delete(e.Versions, c.qualifier(rec.Key))
+		}
+		return nil
+	}
+	v, err := decode[Version](rec)
+	if err != nil {
+		return err
+	}
+	// The function, which may come later in this change, is set at its end.
+	c.touch(key).Versions[v.Number] = &Target{Version: v, Digest: digest(v)}
+	return nil
+}
+
+func (c *change) applyAlias(rec store.Rec, key string) error {
+	if rec.Val == nil {
+		if e := c.existing(key); e != nil {
+			delete(e.Aliases, c.qualifier(rec.Key))
+		}
+		return nil
+	}
+	a, err := decode[Alias](rec)
+	if err != nil {
+		return err
+	}
+	c.touch(key).Aliases[a.Name] = a
 	return nil
 }
 
@@ -173,9 +208,13 @@ func (c *change) touch(key string) *FunctionEntry {
 	if e, ok := c.touched[key]; ok {
 		return e
 	}
-	e := &FunctionEntry{Policies: map[string]*PolicyEntry{}, URLs: map[string]*URLConfig{}}
+	e := &FunctionEntry{
+		Versions: map[string]*Target{}, Aliases: map[string]*Alias{},
+		Policies: map[string]*PolicyEntry{}, URLs: map[string]*URLConfig{},
+	}
 	if old, had := c.functions.get(key); had {
 		e.Function, e.Latest = old.Function, old.Latest
+		e.Versions, e.Aliases = maps.Clone(old.Versions), maps.Clone(old.Aliases)
 		e.Policies, e.URLs = maps.Clone(old.Policies), maps.Clone(old.URLs)
 	}
 	c.touched[key] = e
@@ -285,6 +324,7 @@ func (c *change) snapshot(rev store.Rev) *Snapshot {
 			c.functions.del(key)
 			continue
 		}
+		c.bindVersions(e)
 		c.buildRoutes(e)
 	}
 	c.next.rev = rev
@@ -293,12 +333,26 @@ func (c *change) snapshot(rev store.Rev) *Snapshot {
 	return &c.next
 }
 
+// bindVersions gives published versions the function's record as it is now.
+func (c *change) bindVersions(e *FunctionEntry) {
+	for n, t := range e.Versions {
+		if t.Function != e.Function {
+			e.Versions[n] = bindTarget(e.Function, t.Version, t.Digest)
+		}
+	}
+}
+
 func (c *change) buildRoutes(e *FunctionEntry) {
 	for q, u := range e.URLs {
+		routing, ok := e.Routing(q)
+		if !ok { // an alias that is gone: the guards forbid it
+			c.routes.del(u.ID)
+			continue
+		}
 		r := &Route{
-			URL:    u,
-			Target: e.Latest,
-			ARN:    arn.Function(u.Region, u.Account, u.Function, q),
+			URL:     u,
+			Routing: routing,
+			ARN:     arn.Function(u.Region, u.Account, u.Function, q),
 		}
 		if p := e.Policies[q]; p != nil {
 			r.Policy = &p.Source

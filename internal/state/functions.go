@@ -16,6 +16,17 @@ func (s *State) CreateFunction(ctx context.Context, f *Function) error {
 	return create(ctx, s, f.ID().key(), f)
 }
 
+// CreatePublished stores a new function with its first version. ErrExists if there
+// is a function of that name.
+func (s *State) CreatePublished(ctx context.Context, f *Function, first *Version) error {
+	f.V = schema
+	version, err := f.publish(first)
+	if err != nil {
+		return err
+	}
+	return create(ctx, s, f.ID().key(), f, version)
+}
+
 // UpdateFunction lets change edit a function and stores it; change may run
 // several times. ErrNotFound if there is none.
 func (s *State) UpdateFunction(ctx context.Context, id FunctionID, change func(*Function) error) (*Function, error) {
@@ -51,7 +62,7 @@ func (s *State) DeleteFunction(ctx context.Context, id FunctionID) error {
 // maxURLs bounds the URLs of one function: one for each alias and one without.
 const maxURLs = 10_000
 
-// CreateURL stores a new function URL. ErrNotFound if the function is gone,
+// CreateURL stores a new function URL. ErrNotFound if the function or the alias is gone,
 // ErrExists if that qualifier has a URL or the url-id is taken.
 func (s *State) CreateURL(ctx context.Context, u *URLConfig) error {
 	u.V = schema
@@ -65,6 +76,7 @@ func (s *State) CreateURL(ctx context.Context, u *URLConfig) error {
 		if err != nil {
 			return err
 		}
+		owned := id.qualifierKey(u.Qualifier)
 		config, err := put(id.urlKey(u.Qualifier), u)
 		if err != nil {
 			return err
@@ -73,19 +85,26 @@ func (s *State) CreateURL(ctx context.Context, u *URLConfig) error {
 		if err != nil {
 			return err
 		}
-		err = s.commit(ctx, store.Txn{
+		txn := store.Txn{
 			If: []store.Cond{
 				{Key: id.key(), Rev: rev},
 				{Key: config.Key, Rev: store.Absent},
 				{Key: owner.Key, Rev: store.Absent},
 			},
 			Do: []store.Op{touched, config, owner},
-		})
-		var conflict *store.ConflictError
-		if errors.As(err, &conflict) && conflict.Key != id.key() {
-			return ErrExists
 		}
-		return err
+		if owned != id.key() {
+			txn.If = append(txn.If, store.Cond{Key: owned, Rev: store.Exists})
+		}
+		err = s.commit(ctx, txn)
+		var conflict *store.ConflictError
+		switch {
+		case !errors.As(err, &conflict) || conflict.Key == id.key():
+			return err
+		case conflict.Key == owned:
+			return ErrNotFound
+		}
+		return ErrExists
 	})
 }
 
@@ -111,9 +130,9 @@ func (s *State) DeleteURL(ctx context.Context, id FunctionID, qualifier string) 
 
 // UpdatePolicy lets change edit the resource policy of a function and
 // qualifier. It is given nil where there is none and returns nil to remove it.
-// ErrNotFound if the function is gone.
+// ErrNotFound if the function, the version or the alias is gone.
 func (s *State) UpdatePolicy(ctx context.Context, id FunctionID, qualifier string, change func(*FunctionPolicy) (*FunctionPolicy, error)) error {
-	key := id.policyKey(qualifier)
+	key, parent := id.policyKey(qualifier), id.qualifierKey(qualifier)
 	return retry(ctx, func() error {
 		old, rev, err := read[FunctionPolicy](ctx, s, key)
 		if errors.Is(err, ErrNotFound) {
@@ -136,11 +155,11 @@ func (s *State) UpdatePolicy(ctx context.Context, id FunctionID, qualifier strin
 			}
 		}
 		err = s.commit(ctx, store.Txn{
-			If: []store.Cond{{Key: id.key(), Rev: store.Exists}, {Key: key, Rev: rev}},
+			If: []store.Cond{{Key: parent, Rev: store.Exists}, {Key: key, Rev: rev}},
 			Do: []store.Op{op},
 		})
 		var conflict *store.ConflictError
-		if errors.As(err, &conflict) && conflict.Key == id.key() {
+		if errors.As(err, &conflict) && conflict.Key == parent {
 			return ErrNotFound
 		}
 		return err

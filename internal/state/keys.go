@@ -9,6 +9,8 @@ import (
 // name can reach into another key:
 //
 //	fn/ACCOUNT/REGION/NAME               Function
+//	fn/ACCOUNT/REGION/NAME/ve/NUMBER     Version
+//	fn/ACCOUNT/REGION/NAME/al/ALIAS      Alias
 //	fn/ACCOUNT/REGION/NAME/po/QUALIFIER  FunctionPolicy ("-" for unqualified)
 //	fn/ACCOUNT/REGION/NAME/ur/QUALIFIER  URLConfig ("-" for unqualified)
 //	url/ID                               owner's key: makes url-ids unique
@@ -24,6 +26,32 @@ const unqualified = "-"
 
 func (id FunctionID) key() string {
 	return "fn/" + id.Account + "/" + id.Region + "/" + url.PathEscape(id.Name)
+}
+
+func (id FunctionID) versionKey(number string) string { return id.key() + "/ve/" + number }
+
+func (id FunctionID) aliasKey(name string) string { return id.key() + "/al/" + url.PathEscape(name) }
+
+// qualifierKey is the key of the record that a qualifier names: the function, a
+// published version, or an alias.
+func (id FunctionID) qualifierKey(qualifier string) string {
+	switch {
+	case qualifier == "" || qualifier == LatestVersion:
+		return id.key()
+	case IsVersion(qualifier):
+		return id.versionKey(qualifier)
+	}
+	return id.aliasKey(qualifier)
+}
+
+// IsVersion tells a version's number from an alias's name.
+func IsVersion(qualifier string) bool {
+	for i := range len(qualifier) {
+		if qualifier[i] < '0' || qualifier[i] > '9' {
+			return false
+		}
+	}
+	return qualifier != ""
 }
 
 func (id FunctionID) policyKey(qualifier string) string {

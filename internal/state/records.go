@@ -22,12 +22,18 @@ type Function struct {
 	ReservedConcurrency *int `json:"reservedConcurrency,omitempty"`
 
 	Latest Version `json:"latest"`
+
+	// Published is the highest number of a version that there ever was; numbers
+	// are never used again. PublishedDigest tells what that version was made of.
+	Published       int    `json:"published,omitempty"`
+	PublishedDigest string `json:"publishedDigest,omitempty"`
 }
 
 // Version is the configuration of one version of a function. The record of a
 // published version never changes; that of $LATEST is part of its Function.
 type Version struct {
-	Number string `json:"number"` // "$LATEST" or "1", "2", …
+	V      int    `json:"v,omitempty"` // of published versions, which are records of their own
+	Number string `json:"number"`      // "$LATEST" or "1", "2", …
 
 	Description  string   `json:"description,omitempty"`
 	Runtime      string   `json:"runtime,omitempty"`
@@ -87,6 +93,24 @@ type VPC struct {
 	SubnetIDs        []string `json:"subnetIds,omitempty"`
 	SecurityGroupIDs []string `json:"securityGroupIds,omitempty"`
 	IPv6AllowedDual  *bool    `json:"ipv6AllowedForDualStack,omitempty"`
+}
+
+// Alias is the record of an alias: a name that leads to a version, or to two of
+// which the second gets a share of the invocations.
+type Alias struct {
+	V        int    `json:"v"`
+	Account  string `json:"account"`
+	Region   string `json:"region"`
+	Function string `json:"function"`
+	Name     string `json:"name"`
+
+	Description string `json:"description,omitempty"`
+	Version     string `json:"version"` // "$LATEST" or a number
+	// Other is the second version, empty when there is none, and Weight its share
+	// of the invocations, from 0 to 1.
+	Other      string  `json:"other,omitempty"`
+	Weight     float64 `json:"weight,omitempty"`
+	RevisionID string  `json:"revisionId"`
 }
 
 // URLConfig is the record of a function URL: one per function and qualifier.

@@ -30,6 +30,9 @@ type Snapshot struct {
 type FunctionEntry struct {
 	Function *Function
 	Latest   *Target
+	// Versions are the published ones by number, Aliases are by name.
+	Versions map[string]*Target
+	Aliases  map[string]*Alias
 	// Policies and URLs are by qualifier; "" is the unqualified one.
 	Policies map[string]*PolicyEntry
 	URLs     map[string]*URLConfig
@@ -43,8 +46,8 @@ type PolicyEntry struct {
 
 // Route is what the data plane needs to answer a request to one function URL.
 type Route struct {
-	URL    *URLConfig
-	Target *Target
+	URL *URLConfig
+	Routing
 	// ARN is what the request acts on: the function's ARN, qualified by the alias.
 	ARN string
 	// Policy is the resource policy of that ARN, nil where there is none.
@@ -95,7 +98,7 @@ func (s *Snapshot) Function(id FunctionID) *FunctionEntry {
 // Target returns the invocable version with this Target.Key, nil if it is gone.
 func (s *Snapshot) Target(key string) *Target {
 	name, number, ok := cutLast(key, "/")
-	if !ok || number != LatestVersion {
+	if !ok {
 		return nil
 	}
 	parts := strings.SplitN(name, "/", 3)
@@ -103,10 +106,13 @@ func (s *Snapshot) Target(key string) *Target {
 		return nil
 	}
 	f := s.Function(FunctionID{parts[0], parts[1], parts[2]})
-	if f == nil {
+	switch {
+	case f == nil:
 		return nil
+	case number == LatestVersion:
+		return f.Latest
 	}
-	return f.Latest
+	return f.Versions[number]
 }
 
 func cutLast(s, sep string) (before, after string, ok bool) {

@@ -22,13 +22,15 @@ type Target struct {
 	Digest string
 }
 
-func newTarget(f *Function, v *Version) *Target {
+func newTarget(f *Function, v *Version) *Target { return bindTarget(f, v, digest(v)) }
+
+func bindTarget(f *Function, v *Version, digest string) *Target {
 	return &Target{
 		Function: f,
 		Version:  v,
 		ARN:      arn.Function(f.Region, f.Account, f.Name, ""),
 		Key:      f.Account + "/" + f.Region + "/" + f.Name + "/" + v.Number,
-		Digest:   digest(v),
+		Digest:   digest,
 	}
 }
 
