@@ -91,12 +91,12 @@ func (d *Process) Probe(ctx context.Context) Report {
 	}
 	_, supervised := d.procs.(*remote)
 	r.Features = append(r.Features, start,
-		Feature{Name: "nothing outlives the server", OK: supervised,
+		Feature{Name: "nothing outlives the server", OK: supervised, Optional: true,
 			Hint: "start the driver with a supervisor"},
-		Feature{Name: "own file system, network and user", OK: false,
+		Feature{Name: "own file system, network and user", Optional: true,
 			Detail: "functions run as the server's user, in its network and files",
 			Hint:   "use a stronger driver for code that you do not trust"},
-		Feature{Name: "memory and CPU limits", OK: false})
+		Feature{Name: "memory and CPU limits", Optional: true})
 	return r
 }
 
@@ -166,7 +166,7 @@ type process struct {
 	output  *os.File
 	// stdout is the writing end of output, kept until the program starts.
 	stdout *os.File
-	child  *child
+	child  *Program
 
 	retire sync.Once
 }
@@ -184,7 +184,7 @@ func (p *process) start(ctx context.Context) error {
 		return err
 	}
 	env := append([]string{"HOME=" + p.dir, "TMPDIR=" + p.dir}, p.spec.Env...)
-	p.child, err = p.d.procs.start(launch{
+	p.child, err = p.d.procs.start(Command{
 		Path: p.spec.Path, Args: p.spec.Args, Env: env, Dir: p.dir, Sandbox: p.dir,
 	}, append([]*os.File{p.stdout}, theirs...), p.channel.hangUp)
 	closeAll(theirs) // or their end would not show as one
@@ -241,7 +241,7 @@ func (p *process) Assign(ctx context.Context, a Assignment) (Env, error) {
 	}
 	l := a.Launch(p.layout)
 	var err error
-	p.child, err = p.d.procs.start(launch{
+	p.child, err = p.d.procs.start(Command{
 		Path: l.Path, Args: l.Args, Env: l.Env, Dir: a.Code, Sandbox: p.dir,
 	}, []*os.File{p.stdout}, nil)
 	p.stdout.Close()

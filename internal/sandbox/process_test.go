@@ -5,16 +5,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"furl/internal/sandbox"
+	"furl/internal/sandbox/sandboxtest"
 )
 
 var background = context.Background()
@@ -76,156 +75,31 @@ func openFiles(t testing.TB) int {
 	return n
 }
 
-func newEnv(t testing.TB, d *sandbox.Process) sandbox.Env {
+// suite is the driver's, with a program that this test binary is.
+func suite(t testing.TB, supervised bool) sandboxtest.Suite {
 	t.Helper()
-	b, err := d.Blank(t.Context(), spec(t, "1"))
+	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	env, err := b.Assign(t.Context(), sandbox.Assignment{Code: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return env
-}
-
-func ask(env sandbox.Env, kind byte, text string) (string, error) {
-	a, err := env.Channel().Exchange(kind, 1, nil, []byte(text), time.Now().Add(20*time.Second), 16<<20, nil)
-	return string(a.Body), err
+	return sandboxtest.Suite{Program: exe, LeavesOrphans: !supervised, New: func(t testing.TB) sandbox.Driver {
+		d, _ := newDriver(t, supervised)
+		return d
+	}}
 }
 
 func TestProcess(t *testing.T) {
-	t.Setenv("SECRET_OF_THE_SERVER", "1")
 	for name, supervised := range modes {
-		t.Run(name, func(t *testing.T) {
-			d, dir := newDriver(t, supervised)
-			env := newEnv(t, d)
-			temp := env.Layout().Temp
-			for _, tt := range []struct {
-				name string
-				kind byte
-				text string
-				want string
-			}{
-				{"answers", askEcho, "hello", "hello"},
-				{"answers with much", askEcho, strings.Repeat("x", 5<<20), strings.Repeat("x", 5<<20)},
-				{"answers with nothing", askEcho, "", ""},
-				{"has an environment of its own", askEnv, "", "HOME=" + temp + "\nTMPDIR=" + temp + "\nSANDBOX_TEST_PROGRAM=1"},
-				{"has five descriptors", askFiles, "", "0 1 2 3 4"},
-				{"has a private directory", askDir, "", temp + " -rwx------"},
-				{"has limits", askLimits, "", "1024 1"},
-			} {
-				t.Run(tt.name, func(t *testing.T) {
-					got, err := ask(env, tt.kind, tt.text)
-					if err != nil || got != tt.want {
-						t.Errorf("got %.200q (%d bytes), %v; want %.200q", got, len(got), err, tt.want)
-					}
-				})
-			}
-			if !strings.HasPrefix(temp, dir+"/") {
-				t.Errorf("working directory is %s, not below %s", temp, dir)
-			}
-			if s, err := env.Stats(); err != nil || s.MaxRSS < 1<<20 {
-				t.Errorf("stats: %+v, %v", s, err)
-			}
-		})
+		t.Run(name, suite(t, supervised).Run)
 	}
 }
 
-func TestProcessExit(t *testing.T) {
-	for name, supervised := range modes {
-		t.Run(name, func(t *testing.T) {
-			d, _ := newDriver(t, supervised)
-			for text, want := range map[string]string{"": "exit status 0", "abc": "exit status 3", "kill": "signal: killed"} {
-				env := newEnv(t, d)
-				if _, err := ask(env, askExit, text); !errors.Is(err, io.EOF) {
-					t.Errorf("exchange with one that ends: %v", err)
-				}
-				<-env.Exited()
-				if got := env.Exit().String(); got != want {
-					t.Errorf("exit is %q, want %q", got, want)
-				}
-				said := make([]byte, 100)
-				n, err := env.Output().Read(said)
-				if string(said[:n]) != "last words" {
-					t.Errorf("output is %q, %v", said[:n], err)
-				}
-				if _, err := ask(env, askEcho, ""); !errors.Is(err, sandbox.ErrNotSent) {
-					t.Errorf("exchange with a dead one: %v", err)
-				}
-				env.Retire(0)
-				env.Retire(0)
-			}
-		})
-	}
-}
-
-func TestProcessDoesNotBecomeReady(t *testing.T) {
-	d, _ := newDriver(t, true)
-	if _, err := d.Blank(t.Context(), spec(t, "broken")); err == nil || !strings.Contains(err.Error(), "cannot start today") ||
-		!strings.Contains(err.Error(), "exit status 3") {
-		t.Errorf("a broken program: %v", err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := d.Blank(ctx, spec(t, "mute")); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a mute program: %v", err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	time.AfterFunc(50*time.Millisecond, stop)
-	if _, err := d.Blank(ctx, spec(t, "mute")); !errors.Is(err, context.Canceled) {
-		t.Errorf("a mute program, cancelled: %v", err)
-	}
-	if _, err := d.Blank(t.Context(), sandbox.Spec{Path: "/does/not/exist"}); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("no program: %v", err)
-	}
-}
-
-func TestProcessMisbehaves(t *testing.T) {
-	d, _ := newDriver(t, false)
-	env := newEnv(t, d)
-	if _, err := ask(env, askGarbage, ""); !errors.Is(err, sandbox.ErrProtocol) {
-		t.Errorf("garbage: %v", err)
-	}
-	env = newEnv(t, d)
-	if _, err := ask(env, askOther, ""); !errors.Is(err, sandbox.ErrProtocol) {
-		t.Errorf("an answer to another question: %v", err)
-	}
-	env = newEnv(t, d)
-	if _, err := env.Channel().Exchange(askEcho, 0, nil, make([]byte, 101), time.Now().Add(time.Minute), 100, nil); !errors.Is(err, sandbox.ErrProtocol) {
-		t.Errorf("an answer beyond the limit: %v", err)
-	}
-	env = newEnv(t, d)
-	if _, err := env.Channel().Exchange(askSilence, 0, nil, nil, time.Now().Add(20*time.Millisecond), 100, nil); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("no answer: %v", err)
-	}
-}
-
-func TestRetireEndsAllProcesses(t *testing.T) {
+func TestWorkingDirectories(t *testing.T) {
 	d, dir := newDriver(t, true)
-	one, two := newEnv(t, d), newEnv(t, d)
-	for _, env := range []sandbox.Env{one, two} {
-		if got, err := ask(env, askShell, daemons); got != "started\n" {
-			t.Fatal(got, err)
-		}
+	env := suite(t, true).Env(t, d)
+	if temp := env.Layout().Temp; !strings.HasPrefix(temp, dir+"/") {
+		t.Errorf("working directory is %s, not below %s", temp, dir)
 	}
-	// Each has the program, a process in its group, and two or three outside
-	// of it, which depends on the shell.
-	of := func(env sandbox.Env) func() int {
-		return func() int { return len(processesIn(t, env.Layout().Temp)) }
-	}
-	first, second := of(one), of(two)
-	eventually(t, "processes", func() bool { return first() >= 4 && second() >= 4 })
-	one.Retire(0)
-	eventually(t, "no process of the first", func() bool { return first() == 0 })
-	if n := second(); n < 4 {
-		t.Errorf("the second sandbox has %d processes left", n)
-	}
-	if got, err := ask(two, askEcho, "well"); got != "well" {
-		t.Errorf("the other sandbox: %q, %v", got, err)
-	}
-	two.Retire(time.Second)
-	eventually(t, "no process", func() bool { return len(processesOf(t, dir)) == 0 })
 }
 
 // A server that is killed leaves nothing, even of programs that do not look at
@@ -262,9 +136,9 @@ func TestKilledServerLeavesNothing(t *testing.T) {
 				t.Errorf("%d processes", n)
 			}
 			server.Process.Kill()
-			eventually(t, "no process", func() bool { return len(processesOf(t, dir)) == 0 })
+			sandboxtest.Eventually(t, "no process", func() bool { return len(processesOf(t, dir)) == 0 })
 			if supervised {
-				eventually(t, "no directory", func() bool {
+				sandboxtest.Eventually(t, "no directory", func() bool {
 					left, _ := filepath.Glob(dir + "/*")
 					return len(left) == 0
 				})
@@ -276,8 +150,8 @@ func TestKilledServerLeavesNothing(t *testing.T) {
 // A supervisor that dies takes its programs along; the driver goes on.
 func TestSupervisorDies(t *testing.T) {
 	d, dir := newDriver(t, true)
-	env := newEnv(t, d)
-	got, err := ask(env, askShell, "kill -9 $(ps -o ppid= -p $PPID); sleep 100")
+	env := suite(t, true).Env(t, d)
+	got, err := sandboxtest.Ask(env, sandboxtest.AskShell, "kill -9 $(ps -o ppid= -p $PPID); sleep 100")
 	if err == nil {
 		t.Errorf("the program outlived its supervisor: %s", got)
 	}
@@ -286,49 +160,9 @@ func TestSupervisorDies(t *testing.T) {
 		t.Errorf("exit: %v", exit)
 	}
 	env.Retire(0)
-	eventually(t, "no process", func() bool { return len(processesOf(t, dir)) == 0 })
-	if got, err := ask(newEnv(t, d), askEcho, "again"); got != "again" {
+	sandboxtest.Eventually(t, "no process", func() bool { return len(processesOf(t, dir)) == 0 })
+	if got, err := sandboxtest.Ask(suite(t, true).Env(t, d), sandboxtest.AskEcho, "again"); got != "again" {
 		t.Errorf("after the supervisor's death: %q, %v", got, err)
-	}
-}
-
-func TestProgramOfAssignment(t *testing.T) {
-	d, _ := newDriver(t, true)
-	code := t.TempDir()
-	if err := os.WriteFile(code+"/run", []byte("#!/bin/sh\npwd; echo $1 $X; echo error >&2\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	b, err := d.Blank(t.Context(), sandbox.Spec{Name: "empty"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := b.Listen(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln.Close()
-	env, err := b.Assign(t.Context(), sandbox.Assignment{Code: code, Launch: func(l sandbox.Layout) sandbox.Launch {
-		return sandbox.Launch{Path: l.Code + "/run", Args: []string{"argument"}, Env: []string{"X=variable"}}
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := io.ReadAll(env.Output())
-	if want := code + "\nargument variable\nerror\n"; string(out) != want || err != nil {
-		t.Errorf("output %q, %v; want %q", out, err, want)
-	}
-	b, err = d.Blank(t.Context(), sandbox.Spec{Name: "empty"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(code+"/bad", []byte{1, 2, 3}, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	_, err = b.Assign(t.Context(), sandbox.Assignment{Code: code, Launch: func(l sandbox.Layout) sandbox.Launch {
-		return sandbox.Launch{Path: l.Code + "/bad"}
-	}})
-	if path, ok := errors.AsType[*os.PathError](err); !ok || path.Err.Error() != "exec format error" {
-		t.Errorf("what is no program: %v", err)
 	}
 }
 

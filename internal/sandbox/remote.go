@@ -38,7 +38,7 @@ type link struct {
 	lost     bool
 	seq      uint64
 	starting map[uint64]chan notice
-	alive    map[uint64]*child
+	alive    map[uint64]*Program
 }
 
 func newRemote(command []string, root string) (*remote, error) {
@@ -80,7 +80,7 @@ func (r *remote) connect() (*link, error) {
 		return nil, fmt.Errorf("sandbox: supervisor: %w", err)
 	}
 	l := &link{cmd: cmd, conn: conn, done: make(chan struct{}),
-		starting: make(map[uint64]chan notice), alive: make(map[uint64]*child)}
+		starting: make(map[uint64]chan notice), alive: make(map[uint64]*Program)}
 	conn.SetReadDeadline(time.Now().Add(helloWait))
 	var n notice
 	if _, err := receive(conn, &n); err != nil {
@@ -113,7 +113,7 @@ func (r *remote) current() (*link, error) {
 	return r.link, nil
 }
 
-func (r *remote) start(l launch, files []*os.File, gone func()) (*child, error) {
+func (r *remote) start(l Command, files []*os.File, gone func()) (*Program, error) {
 	link, err := r.current()
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func (r *remote) start(l launch, files []*os.File, gone func()) (*child, error) 
 	return link.start(l, files, gone)
 }
 
-func (r *remote) signal(c *child, sig syscall.Signal) {
+func (r *remote) signal(c *Program, sig syscall.Signal) {
 	r.mu.Lock()
 	link := r.link
 	r.mu.Unlock()
@@ -144,7 +144,7 @@ func (r *remote) close() error {
 	}
 }
 
-func (l *link) start(what launch, files []*os.File, gone func()) (*child, error) {
+func (l *link) start(what Command, files []*os.File, gone func()) (*Program, error) {
 	var fds []int
 	for _, f := range files {
 		fds = append(fds, int(f.Fd()))
@@ -156,7 +156,7 @@ func (l *link) start(what launch, files []*os.File, gone func()) (*child, error)
 		return nil, errLost
 	}
 	l.seq++
-	c := &child{seq: l.seq, exited: make(chan struct{}), gone: gone}
+	c := &Program{seq: l.seq, exited: make(chan struct{}), gone: gone}
 	l.starting[c.seq] = answer
 	l.alive[c.seq] = c
 	l.mu.Unlock()
@@ -178,14 +178,14 @@ func (l *link) start(what launch, files []*os.File, gone func()) (*child, error)
 	return c, nil
 }
 
-func (l *link) forget(c *child) {
+func (l *link) forget(c *Program) {
 	l.mu.Lock()
 	delete(l.starting, c.seq)
 	delete(l.alive, c.seq)
 	l.mu.Unlock()
 }
 
-func (l *link) signal(c *child, sig syscall.Signal) {
+func (l *link) signal(c *Program, sig syscall.Signal) {
 	l.mu.Lock()
 	alive := l.alive[c.seq] == c
 	l.mu.Unlock()

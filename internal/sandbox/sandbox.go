@@ -144,6 +144,19 @@ type Feature struct {
 	// OK is whether it works here. Detail says more, Hint how to get it.
 	OK           bool
 	Detail, Hint string
+	// Optional is what the driver does without where it is missing.
+	Optional bool
+}
+
+// Works reports whether the driver makes sandboxes here: everything that it
+// cannot do without is there.
+func (r Report) Works() bool {
+	for _, f := range r.Features {
+		if !f.OK && !f.Optional {
+			return false
+		}
+	}
+	return len(r.Features) > 0
 }
 
 // Stats are figures of a living sandbox. A figure that the system does not

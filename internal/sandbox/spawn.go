@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// launch is a program to start.
-type launch struct {
+// Command is a program to start. Besides the process driver, drivers in other
+// packages use it; see Programs.
+type Command struct {
 	Path string
 	Args []string // without the program's name
 	Env  []string
@@ -17,10 +18,22 @@ type launch struct {
 	// Sandbox is the working directory of the sandbox. It stands in the
 	// environment of its processes and so identifies strays.
 	Sandbox string
+	// Mark, when it is not zero, is the number by which the processes of the sandbox
+	// are known instead: the program has it as its hard limit RLIMIT_RTTIME, and
+	// cannot change that. Its upper bits, above MarkBits, are the same for all
+	// programs of a server.
+	Mark uint64 `json:",omitempty"`
+	// Last is the environment with which the supervisor starts its own program
+	// once more when processes that a marked program left outrun it: that one
+	// knows a way to end all of them at once.
+	Last []string `json:",omitempty"`
 }
 
-// child is a started program, the leader of its session.
-type child struct {
+// MarkBits is how many lower bits of a Mark tell a server's programs apart.
+const MarkBits = 20
+
+// Program is a started program, the leader of its session.
+type Program struct {
 	pid    int
 	seq    uint64
 	gone   func() // called at its end, may be nil
@@ -29,7 +42,7 @@ type child struct {
 }
 
 // end notes how the program ended.
-func (c *child) end(e Exit) {
+func (c *Program) end(e Exit) {
 	c.exit = e
 	if c.gone != nil {
 		c.gone()
@@ -42,15 +55,15 @@ type spawner interface {
 	// start runs a program whose standard output and error are the first of
 	// files, and whose descriptors from 3 on are the others. When it has ended,
 	// gone is called; it must not block.
-	start(l launch, files []*os.File, gone func()) (*child, error)
+	start(l Command, files []*os.File, gone func()) (*Program, error)
 	// signal reaches the program's whole process group. After the program's
 	// end it does nothing.
-	signal(*child, syscall.Signal)
+	signal(*Program, syscall.Signal)
 	close() error
 }
 
 // forkExec starts a program in a session of its own.
-func forkExec(l launch, fds []uintptr) (int, error) {
+func forkExec(l Command, fds []uintptr) (int, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return 0, err
@@ -88,19 +101,19 @@ type local struct {
 
 	mu     sync.Mutex
 	closed bool
-	alive  map[*child]struct{}
+	alive  map[*Program]struct{}
 }
 
 // newLocal prepares to start programs. Descriptors that this process inherited
 // are no longer passed on, by whatever it starts.
 func newLocal() *local {
 	closeOnExec()
-	s := &local{fork: make(chan func()), alive: make(map[*child]struct{})}
+	s := &local{fork: make(chan func()), alive: make(map[*Program]struct{})}
 	go forkThread(s.fork)
 	return s
 }
 
-func (s *local) start(l launch, files []*os.File, gone func()) (*child, error) {
+func (s *local) start(l Command, files []*os.File, gone func()) (*Program, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -110,7 +123,7 @@ func (s *local) start(l launch, files []*os.File, gone func()) (*child, error) {
 	for _, f := range files {
 		fds = append(fds, f.Fd())
 	}
-	c := &child{exited: make(chan struct{}), gone: gone}
+	c := &Program{exited: make(chan struct{}), gone: gone}
 	done := make(chan error)
 	s.fork <- func() {
 		var err error
@@ -126,7 +139,7 @@ func (s *local) start(l launch, files []*os.File, gone func()) (*child, error) {
 }
 
 // wait reaps c and ends what is left of its group.
-func (s *local) wait(c *child) {
+func (s *local) wait(c *Program) {
 	var ws syscall.WaitStatus
 	var ru syscall.Rusage
 	exit := Exit{Lost: true}
@@ -147,7 +160,7 @@ func (s *local) wait(c *child) {
 	c.end(exit)
 }
 
-func (s *local) signal(c *child, sig syscall.Signal) {
+func (s *local) signal(c *Program, sig syscall.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.alive[c]; ok {

@@ -25,7 +25,7 @@ const maxMessage = 4 << 20
 // order is what the server asks of the supervisor.
 type order struct {
 	Seq    uint64
-	Start  *launch        `json:",omitempty"`
+	Start  *Command       `json:",omitempty"`
 	Signal syscall.Signal `json:",omitempty"`
 }
 
@@ -84,6 +84,8 @@ func superviseConn() (*net.UnixConn, error) {
 type program struct {
 	seq     uint64
 	sandbox string
+	mark    uint64
+	last    []string
 }
 
 // supervisor is the parent of the programs. One goroutine starts, signals and
@@ -92,6 +94,10 @@ type supervisor struct {
 	root     string
 	conn     *net.UnixConn
 	programs map[int]*program
+	// marks are the upper bits of the programs' marks, endings the marked
+	// programs that have ended and whose processes may have not.
+	marks   uint64
+	endings []*ending
 }
 
 type delivery struct {
@@ -120,7 +126,13 @@ func (s *supervisor) run() error {
 		}
 	}()
 	for {
+		var again <-chan time.Time
+		if len(s.endings) > 0 {
+			again = time.After(roundTime)
+		}
 		select {
+		case <-again:
+			s.reap()
 		case d := <-orders:
 			if d.err != nil {
 				s.end()
@@ -145,6 +157,7 @@ func (s *supervisor) obey(d delivery) {
 		}
 		return
 	}
+	s.adopt(d.order.Start.Mark)
 	n := notice{Seq: d.order.Seq}
 	var fds []uintptr
 	for _, fd := range d.files {
@@ -162,7 +175,7 @@ func (s *supervisor) obey(d delivery) {
 		errors.As(err, &n.Errno)
 	} else {
 		n.Pid = pid
-		s.programs[pid] = &program{seq: n.Seq, sandbox: d.order.Start.Sandbox}
+		s.programs[pid] = &program{seq: n.Seq, sandbox: d.order.Start.Sandbox, mark: d.order.Start.Mark, last: d.order.Start.Last}
 	}
 	send(s.conn, n, nil) // an error shows as the end of the orders
 }
@@ -189,11 +202,16 @@ func (s *supervisor) reap() {
 		delete(s.programs, pid)
 		syscall.Kill(-pid, syscall.SIGKILL)
 		exit := exitOf(ws, &ru)
+		if p.mark != 0 {
+			s.endings = append(s.endings, &ending{program: p, exit: exit})
+			continue
+		}
 		send(s.conn, notice{Seq: p.seq, Exit: &exit}, nil)
 	}
 	if any {
 		s.sweep()
 	}
+	s.finish()
 }
 
 // sweep kills orphans whose sandbox has ended.
@@ -219,9 +237,16 @@ func (s *supervisor) end() {
 	for pid := range s.programs {
 		syscall.Kill(-pid, syscall.SIGKILL)
 	}
-	for deadline := time.Now().Add(killWait); time.Now().Before(deadline); {
+	begin := time.Now()
+	var last map[int]bool
+	for time.Since(begin) < killWait {
+		if last == nil && time.Since(begin) > lastResort {
+			last = s.runAllLast()
+		}
 		for _, pid := range children() {
-			syscall.Kill(pid, syscall.SIGKILL)
+			if !last[pid] {
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
 		}
 		var ws syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &ws, syscall.WNOHANG, nil)
