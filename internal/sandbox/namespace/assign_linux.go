@@ -60,10 +60,11 @@ func (b *box) assign(ctx context.Context, a sandbox.Assignment) error {
 		return err
 	}
 	if b.group != nil {
-		if err := b.group.weight(1); err != nil {
+		if err := b.group.Weight(1); err != nil {
 			return err
 		}
 	}
+	b.egress.serve(a.Network)
 	if b.spec.Path != "" {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"furl/internal/sandbox"
+	"furl/internal/sandbox/cgroup"
 )
 
 // box is one sandbox: a Blank, then an Env.
@@ -27,15 +28,20 @@ type box struct {
 	control *net.UnixConn
 	pidfd   *os.File
 	pid     int // of the first process, on the host
-	group   *group
+	group   *cgroup.Group
 	channel *sandbox.Channel
 	output  *os.File
+	egress  *egress // nil before the sandbox has started
+	temp    int64   // the size of /tmp
 
-	started chan struct{} // closed when the program runs
-	exited  chan struct{} // closed when nothing runs any more
-	failure error         // why there is no program; valid once exited is closed
-	exit    sandbox.Exit  // the same
-	oom     atomic.Bool
+	// complete is closed when a sandbox without a program waits for one, and started
+	// when the program runs and the first process has become what it stays: while it
+	// executes something else the kernel refuses to enter its namespaces.
+	complete, started chan struct{}
+	exited            chan struct{} // closed when nothing runs any more
+	failure           error         // why there is no program; valid once exited is closed
+	exit              sandbox.Exit  // the same
+	oom               atomic.Bool
 
 	retire sync.Once
 
@@ -52,63 +58,68 @@ var (
 )
 
 func newBox(d *Driver) *box {
-	return &box{d: d, started: make(chan struct{}), exited: make(chan struct{})}
+	return &box{d: d, temp: d.opts.TempSize, complete: make(chan struct{}), started: make(chan struct{}), exited: make(chan struct{})}
 }
 
-// make brings the sandbox to where it waits for code.
-func (b *box) make(ctx context.Context, spec sandbox.Spec) error {
+// make brings the sandbox to where it waits for code. It returns the one that does:
+// that may be another one, which had been prepared for it.
+func (b *box) make(ctx context.Context, spec sandbox.Spec) (*box, error) {
 	b.spec = spec
 	guard, err := b.d.guardFile()
 	if err != nil {
-		return err
-	}
-	p, err := newPlan(spec, guard, b.d.opts.ReadOnly)
-	if err != nil {
-		return err
+		return b, err
 	}
 	if b.link, err = b.d.current(); err != nil {
-		return err
+		return b, err
 	}
-	image, err := b.link.image(ctx, p)
+	p, err := newPlan(spec, guard, b.d.opts.ReadOnly, b.link.noExit == "")
 	if err != nil {
-		return err
+		return b, err
 	}
-	err = b.open(ctx, p, image.id)
+	im, err := b.link.image(ctx, p)
+	if err != nil {
+		return b, err
+	}
+	made := b
+	if z := b.borrow(im, p); z != nil {
+		made, err = b.grow(ctx, z)
+		err = b.giveBack(ctx, z, err)
+	} else {
+		err = b.open(ctx, p, im.id)
+	}
 	// Perhaps it shows directories that were replaced meanwhile.
-	b.link.release(image, err != nil && ctx.Err() == nil)
-	return err
+	b.link.release(im, err != nil && ctx.Err() == nil && !errors.Is(err, errNoZygote))
+	return made, err
 }
 
 // open starts the sandbox in its image, and the program in the sandbox.
 func (b *box) open(ctx context.Context, p plan, image uint64) error {
-	if b.d.groups != nil {
-		var err error
-		if b.group, err = b.d.groups.take(); err != nil {
-			return err
-		}
-	}
-	if err := b.start(ctx, image); err != nil {
-		return err
-	}
-	if err := b.confine(); err != nil {
-		return err
-	}
-	spec := b.spec
-	if spec.Path == "" {
-		return nil
-	}
-	env := append([]string{"HOME=" + tempDir, "TMPDIR=" + tempDir}, spec.Env...)
-	err := send(b.control, command{Start: &program{Path: spec.Path, Args: p.args, Env: env, Dir: tempDir, Channel: true}})
+	err := b.begin(func(files []*os.File) (answered, error) {
+		return b.link.ask(ctx, order{Start: &startOrder{ID: b.id, Image: image, Channel: b.spec.Path != ""}}, files...)
+	})
 	if err != nil {
+		return err
+	}
+	if b.spec.Path == "" {
+		return b.reach(ctx, b.complete)
+	}
+	start := program{Path: b.spec.Path, Args: p.args, Env: environment(b.spec), Dir: tempDir, Channel: true}
+	if err := send(b.control, command{Start: &start}); err != nil {
 		return err
 	}
 	return b.ready(ctx)
 }
 
-// start has the supervisor start the sandbox's first process.
-func (b *box) start(ctx context.Context, image uint64) error {
-	var stdout *os.File
+// begin has the supervisor start the sandbox's first process, in the way that is
+// given, and puts the sandbox under its limits.
+func (b *box) begin(start func([]*os.File) (answered, error)) error {
 	var err error
+	if b.d.groups != nil {
+		if b.group, err = b.d.groups.Take(); err != nil {
+			return err
+		}
+	}
+	var stdout *os.File
 	if b.output, stdout, err = sandbox.OutputPipe(); err != nil {
 		return err
 	}
@@ -127,30 +138,40 @@ func (b *box) start(ctx context.Context, image uint64) error {
 		defer closeAll(theirs)
 		files = append(files, theirs...)
 	}
-	got, err := b.link.call(ctx, order{Start: &startOrder{ID: b.id, Image: image}}, files...)
+	got, err := start(files)
 	if err != nil {
 		return err
 	}
-	if len(got) != 1 {
-		closeAll(got)
-		return fmt.Errorf("namespace: supervisor answered with %d descriptors", len(got))
+	if len(got.files) == 0 {
+		return fmt.Errorf("namespace: supervisor answered with no descriptors")
 	}
-	if b.pidfd, err = pollable(got[0]); err != nil {
+	if b.egress, err = newEgress(got.files[1:], b.d.log); err != nil {
+		got.files[0].Close()
+		return err
+	}
+	if b.pidfd, err = pollable(got.files[0]); err != nil {
 		return err
 	}
 	go b.watch()
-	b.pid, err = pidOf(b.pidfd)
-	return err
+	if b.pid, err = pidOf(b.pidfd); err != nil {
+		return err
+	}
+	return b.confine(got.reply)
+}
+
+// signal reports whether a signal was sent to the sandbox's first process.
+func (b *box) signal(sig syscall.Signal) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.closed && unix.PidfdSendSignal(int(b.pidfd.Fd()), sig, nil, 0) == nil
 }
 
 func (b *box) kill() {
-	b.mu.Lock()
-	if !b.closed { // it fails when there is nothing left to kill
-		unix.PidfdSendSignal(int(b.pidfd.Fd()), unix.SIGKILL, nil, 0)
-	}
-	b.mu.Unlock()
-	if b.group != nil && b.group.freezer != "" && !b.group.freezer2 {
-		b.group.thaw() // frozen processes of version 1 do not even die
+	b.signal(syscall.SIGKILL) // unless there is nothing left to kill
+	if b.group != nil {
+		if err := b.group.LetDie(); err != nil {
+			b.d.log.Warn("a sandbox stays frozen", "err", err)
+		}
 	}
 }
 
@@ -163,7 +184,7 @@ func (b *box) ready(ctx context.Context) error {
 		err = ctx.Err()
 	}
 	if err == nil {
-		return nil
+		return b.reach(ctx, b.started)
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("is not ready: %w", ctx.Err())
@@ -177,6 +198,21 @@ func (b *box) ready(ctx context.Context) error {
 	said := make([]byte, 2048)
 	n, _ := io.ReadFull(b.output, said)
 	return fmt.Errorf("is not ready: %w (%v)\n%s", err, b.Exit(), said[:n])
+}
+
+// reach waits for a state of the sandbox.
+func (b *box) reach(ctx context.Context, state <-chan struct{}) error {
+	select {
+	case <-state:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("is not ready: %w", ctx.Err())
+	case <-b.exited:
+		if b.failure != nil {
+			return b.failure
+		}
+		return fmt.Errorf("is not ready: %v", b.exit)
+	}
 }
 
 // failed is why the sandbox has no program, if it has ended for that.
@@ -196,14 +232,18 @@ func (b *box) watch() {
 	var failure error
 	for {
 		var n news
-		if _, err := receive(b.control, buf, &n); err != nil {
+		files, err := receive(b.control, buf, &n)
+		closeAll(files) // nobody sends any
+		if err != nil {
 			break
 		}
 		switch {
 		case n.Error != "":
 			failure = n.err()
+		case n.Ready:
+			announce(b.complete)
 		case n.Started:
-			close(b.started)
+			announce(b.started)
 		case n.End != nil:
 			last = n.End
 			b.hangUp()
@@ -212,13 +252,23 @@ func (b *box) watch() {
 	if err := awaitEnd(b.pidfd); err != nil {
 		b.d.log.Error("the end of a sandbox was not seen", "err", err)
 	}
-	if b.group != nil && b.group.ranOut() {
+	b.egress.stop()
+	if b.group != nil && b.group.RanOut() {
 		b.oom.Store(true)
 	}
 	b.hangUp()
 	b.failure = failure
 	b.exit = last.exit()
 	close(b.exited)
+}
+
+// announce closes a channel, once: it is a sandbox that says how often.
+func announce(state chan struct{}) {
+	select {
+	case <-state:
+	default:
+		close(state)
+	}
 }
 
 // hangUp ends what waits for the program.
@@ -284,6 +334,9 @@ func (b *box) Retire(grace time.Duration) {
 		if b.pidfd != nil {
 			b.end(grace)
 		}
+		if b.egress != nil {
+			b.egress.close()
+		}
 		b.mu.Lock()
 		listeners := b.listeners
 		b.mu.Unlock()
@@ -306,7 +359,7 @@ func (b *box) Retire(grace time.Duration) {
 
 func (b *box) end(grace time.Duration) {
 	if grace > 0 {
-		if err := send(b.control, command{Signal: syscall.SIGTERM}); err == nil {
+		if b.signal(syscall.SIGTERM) { // the guard passes it on
 			b.await(grace)
 		}
 	}
@@ -338,7 +391,7 @@ func (b *box) recycle() {
 		b.pidfd.Close()
 	}
 	if b.group != nil {
-		if err := b.d.groups.give(b.group); err != nil {
+		if err := b.d.groups.Give(b.group); err != nil {
 			b.d.log.Warn("a cgroup cannot be used again", "err", err)
 		}
 	}

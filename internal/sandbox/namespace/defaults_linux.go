@@ -22,6 +22,7 @@ const (
 	tempDir    = "/tmp"
 	runtimeDir = "/var/runtime"
 	guardPath  = runtimeDir + "/init"
+	reaperPath = runtimeDir + "/reaper"
 	runtimeAPI = "127.0.0.1:9001"
 	hostName   = "sandbox"
 )
@@ -31,6 +32,8 @@ const (
 	killWait = 10 * time.Second
 	// farewell is how long a program that closed its channel may take to end.
 	farewell = 500 * time.Millisecond
+	// zygoteWait bounds the start of a zygote.
+	zygoteWait = 15 * time.Second
 	// callWait bounds an answer of the supervisor.
 	callWait = 20 * time.Second
 )

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"furl/internal/sandbox"
+	"furl/internal/sandbox/cgroup"
+	"furl/internal/sandbox/seccomp"
 )
 
 // Driver makes sandboxes of namespaces.
@@ -23,12 +25,16 @@ type Driver struct {
 	users   users
 	log     *slog.Logger
 	// groups is nil where no cgroup can be made; groupsErr then says why.
-	groups    *cgroups
+	groups    *cgroup.Groups
 	groupsErr error
 
 	connecting sync.Mutex // held while a supervisor starts or ends
 	link       *link
 	shut       bool
+
+	forks  int            // after how many a zygote is replaced
+	making sync.WaitGroup // sandboxes
+	wg     sync.WaitGroup // zygotes that start or end
 
 	mu     sync.Mutex
 	closed bool
@@ -38,6 +44,9 @@ type Driver struct {
 
 var _ sandbox.Driver = (*Driver)(nil)
 
+// selfProgram is this very program, even when its file was replaced.
+const selfProgram = "/proc/self/exe"
+
 // New prepares the driver and starts its supervisor. An error means that
 // sandboxes cannot be made here; Diagnose says why and what helps.
 func New(opts Options) (*Driver, error) {
@@ -45,24 +54,39 @@ func New(opts Options) (*Driver, error) {
 		return nil, fmt.Errorf("namespace: main must call namespace.Main before anything else")
 	}
 	opts.complete()
-	d := &Driver{opts: opts, command: opts.Command, log: opts.Logger, live: make(map[*box]struct{})}
+	d := &Driver{opts: opts, command: opts.Command, log: opts.Logger, forks: manyForks, live: make(map[*box]struct{})}
 	if len(d.command) == 0 {
-		d.command = []string{"/proc/self/exe"} // this very program even when its file was replaced
+		d.command = []string{selfProgram}
 	}
 	var err error
-	if d.filter, err = buildFilter(); err != nil {
+	if d.filter, err = seccomp.Build(seccomp.Options{}); err != nil {
 		return nil, err
 	}
-	if d.users, err = newUsers(&opts); err != nil {
+	if d.users, err = newUsers(&opts, d.command); err != nil {
 		return nil, err
 	}
-	if d.link, err = connect(d.command, d.users); err != nil {
-		return nil, err
-	}
+	// Before the supervisor starts: where the server shares its cgroup with another
+	// process, it cannot make room in it for those of sandboxes.
 	d.groupsErr = errors.New("namespace: cgroups are turned off")
 	if !opts.NoCgroups {
-		if d.groups, d.groupsErr = newCgroups(opts.Cgroup); d.groupsErr != nil {
-			d.log.Warn("sandboxes have no limits of memory and CPU", "err", d.groupsErr)
+		d.groups, d.groupsErr = cgroup.Open(opts.Cgroup)
+	}
+	if d.link, err = connect(d.command, d.users); err != nil {
+		if d.groups != nil {
+			err = errors.Join(err, d.groups.Close())
+		}
+		return nil, err
+	}
+	if d.link.noExit != "" {
+		d.log.Warn("sandboxes reach nothing but themselves", "err", d.link.noExit)
+	}
+	switch {
+	case opts.NoCgroups:
+	case d.groupsErr != nil:
+		d.log.Warn("sandboxes have no limits of memory and CPU", "err", d.groupsErr)
+	default:
+		if err := d.groups.Admit(d.users.first); err != nil {
+			d.log.Warn("sandboxes enter their cgroups the slow way", "err", err)
 		}
 	}
 	return d, nil
@@ -93,8 +117,10 @@ func (d *Driver) Close() error {
 	d.shut = true
 	err := d.link.close()
 	d.connecting.Unlock()
+	d.making.Wait() // without a supervisor, that does not take long
+	d.wg.Wait()
 	if d.groups != nil {
-		err = errors.Join(err, d.groups.close())
+		err = errors.Join(err, d.groups.Close())
 	}
 	return err
 }
@@ -120,6 +146,8 @@ func (d *Driver) current() (*link, error) {
 	return d.link, nil
 }
 
+// add makes room for a sandbox that is to be made. After no error, the caller calls
+// making.Done when it is kept or was retired.
 func (d *Driver) add(b *box) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -128,6 +156,17 @@ func (d *Driver) add(b *box) error {
 	}
 	d.seq++
 	b.id = d.seq
+	d.making.Add(1)
+	return nil
+}
+
+// keep has Close retire a sandbox that was made.
+func (d *Driver) keep(b *box) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return sandbox.ErrClosed
+	}
 	d.live[b] = struct{}{}
 	return nil
 }
@@ -142,7 +181,9 @@ func (d *Driver) remove(b *box) {
 // until it is ready.
 func (d *Driver) Blank(ctx context.Context, spec sandbox.Spec) (sandbox.Blank, error) {
 	b, err := d.blank(ctx, spec)
-	if errors.Is(err, errLost) { // the supervisor was killed: once more, with another one
+	// The supervisor was killed: once more, with another one. Or so was a zygote, or
+	// it does not work for this program: once more, without one.
+	if errors.Is(err, errLost) || errors.Is(err, errNoZygote) {
 		b, err = d.blank(ctx, spec)
 	}
 	if err != nil {
@@ -156,17 +197,31 @@ func (d *Driver) blank(ctx context.Context, spec sandbox.Spec) (*box, error) {
 	if err := d.add(b); err != nil {
 		return nil, err
 	}
-	err := b.make(ctx, spec)
-	if err != nil {
-		b.Retire(0)
-		return nil, err
+	defer d.making.Done()
+	made, err := b.make(ctx, spec)
+	if err == nil {
+		err = d.keep(made)
 	}
-	return b, nil
+	if err != nil {
+		made.Retire(0)
+	}
+	if err != nil || made != b {
+		b.Retire(0) // perhaps once more
+	}
+	return made, err
 }
 
 // guardFile is the program that becomes the first process of a sandbox.
 func (d *Driver) guardFile() (string, error) {
 	path := d.command[0]
+	if path == selfProgram && os.Geteuid() != 0 {
+		// The supervisor is to show it, and cannot look through another one's /proc.
+		self, err := os.Executable()
+		if err != nil {
+			return "", fmt.Errorf("namespace: %w", err)
+		}
+		path = self
+	}
 	if !strings.HasPrefix(path, "/proc/") {
 		abs, err := filepath.Abs(path)
 		if err != nil {
@@ -182,11 +237,4 @@ func (d *Driver) guardFile() (string, error) {
 		return "", fmt.Errorf("namespace: sandboxes cannot execute %s; chmod o+rx it", path)
 	}
 	return path, nil
-}
-
-// setup is what a sandbox is told first.
-func (d *Driver) setup(id uint64) setup {
-	s := setup{User: d.users.user(id), TempSize: d.opts.TempSize, TempFiles: d.opts.TempFiles,
-		Processes: d.opts.Processes, Filter: d.filter}
-	return s
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -13,8 +15,9 @@ import (
 
 // guard is the first process of a finished sandbox. It starts the program when it
 // is told to, collects processes that lost their parent, and tells the server how
-// the program ended. Its own end, which is that of the program or of the server, is
-// by the kernel's rule the end of everything in the sandbox.
+// the program ended. Its own end, when the program has ended or the server wants it,
+// is by the kernel's rule the end of everything in the sandbox. For one that is forked
+// with the program see runtime/python/zygote.py; the two do the same.
 //
 // It has no more rights than the program. The program cannot look into it,
 // trace it or end it.
@@ -29,16 +32,19 @@ func guard() error {
 	// Go's own way with a signal would be to end, and to ignore signals would be
 	// inherited by the program.
 	signal.Notify(make(chan os.Signal, 1))
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, unix.SIGTERM)
 
+	if err := tell(controlFD, news{Ready: true}); err != nil {
+		return err
+	}
 	var c command
-	for c.Start == nil {
-		err := hear(controlFD, &c)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err = hear(controlFD, &c)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err != nil || c.Start == nil {
+		return errors.Join(err, errors.New("namespace: guard: no program"))
 	}
 	pid, err := launch(c.Start)
 	if err != nil {
@@ -46,19 +52,41 @@ func guard() error {
 		errors.As(err, &errno)
 		return tell(controlFD, news{Error: err.Error(), Errno: errno})
 	}
+	if reaper() != nil {
+		return replace(pid)
+	}
 	if err := tell(controlFD, news{Started: true}); err != nil {
 		return err
 	}
 	ended := make(chan end, 1)
 	go func() { ended <- collect(pid) }()
-	gone := make(chan error, 1)
-	go func() { gone <- relay(pid) }()
-	select {
-	case e := <-ended:
-		return tell(controlFD, news{End: &e})
-	case err := <-gone:
-		return err
+	for {
+		select {
+		case e := <-ended:
+			return tell(controlFD, news{End: &e})
+		case <-asked:
+			// It fails when the program has ended at this moment.
+			syscall.Kill(-pid, syscall.SIGTERM)
+		}
 	}
+}
+
+// replace has a smaller program do what is left to do. It inherits the mask of
+// signals, in which none is delivered but waits, and looks first for what has ended.
+func replace(pid int) error {
+	runtime.LockOSThread()
+	var all unix.Sigset_t
+	for i := range all.Val {
+		all.Val[i] = ^all.Val[i]
+	}
+	err := unix.PthreadSigmask(unix.SIG_BLOCK, &all, nil)
+	if err == nil {
+		_, err = unix.FcntlInt(controlFD, unix.F_SETFD, 0)
+	}
+	if err == nil {
+		err = syscall.Exec(reaperPath, []string{"furl-guard", strconv.Itoa(pid)}, nil)
+	}
+	return fmt.Errorf("namespace: guard: %w", err)
 }
 
 // launch starts the program and lets go of what is the program's.
@@ -103,26 +131,6 @@ func collect(program int) end {
 			return end{Status: 0xff << 8}
 		case pid == program:
 			return end{Status: uint32(ws), MaxRSS: ru.Maxrss << 10, CPU: ru.Utime.Nano() + ru.Stime.Nano()}
-		}
-	}
-}
-
-// relay passes the server's signals on to the program, until the server is gone.
-func relay(pid int) error {
-	for {
-		var c command
-		err := hear(controlFD, &c)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if c.Signal != 0 {
-			// The program may have ended at this moment.
-			if err := syscall.Kill(-pid, c.Signal); err != nil && err != syscall.ESRCH {
-				return fmt.Errorf("namespace: guard: %w", err)
-			}
 		}
 	}
 }

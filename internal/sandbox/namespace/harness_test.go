@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,6 +23,9 @@ import (
 const hostVar = "FURL_TEST_HOST"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(hostVar) != "" { // a test of this package started us as another user
+		os.Exit(m.Run())
+	}
 	dir, err := os.MkdirTemp("", "furl-namespace-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -46,6 +50,26 @@ func buildHost(dir string) error {
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return buildProgram(filepath.Join(dir, "program"))
+}
+
+// buildProgram puts the program beside what makes a zygote of it.
+func buildProgram(dir string) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	for name, source := range map[string]string{
+		"program.py":      "testdata/program/program.py",
+		"_furl_zygote.py": "../../environment/runtime/python/zygote.py",
+	} {
+		b, err := os.ReadFile(source)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -90,12 +114,42 @@ func python(t testing.TB) string {
 
 func spec(t testing.TB) sandbox.Spec {
 	t.Helper()
-	dir, err := filepath.Abs("testdata/program")
-	if err != nil {
+	dir := filepath.Join(filepath.Dir(os.Getenv(hostVar)), "program")
+	return sandbox.Spec{Name: "program", Path: python(t), Env: []string{"LANG=C.UTF-8"},
+		Args: []string{"-I", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import program; program.run()", dir, mark()}}
+}
+
+// forked is the same program, made by fork. It waits for the zygote: before that is
+// ready, programs are started.
+func forked(t testing.TB, d *namespace.Driver, change ...func(*sandbox.Spec)) sandbox.Spec {
+	t.Helper()
+	s := spec(t)
+	s.Zygote = slices.Clone(s.Args)
+	s.Zygote[2] = "import sys; sys.path.insert(0, sys.argv[1]); import _furl_zygote as z, program; z.main(program)"
+	s.Owner = "one"
+	for _, c := range change {
+		c(&s)
+	}
+	if err := d.Warm(within(t, 20*time.Second), s); err != nil {
 		t.Fatal(err)
 	}
-	return sandbox.Spec{Name: "program", Path: python(t), Env: []string{"LANG=C.UTF-8"},
-		Args: []string{"-I", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import program", dir, mark()}}
+	return s
+}
+
+// kinds are the ways in which blanks are made.
+var kinds = map[string]func(testing.TB, *namespace.Driver) sandbox.Spec{
+	"exec": func(t testing.TB, _ *namespace.Driver) sandbox.Spec { return spec(t) },
+	"fork": func(t testing.TB, d *namespace.Driver) sandbox.Spec { return forked(t, d) },
+}
+
+// eachKind runs a test with both kinds of blanks.
+func eachKind(t *testing.T, f func(*testing.T, *namespace.Driver, sandbox.Spec)) {
+	for name, kind := range kinds {
+		t.Run(name, func(t *testing.T) {
+			d := newDriver(t)
+			f(t, d, kind(t, d))
+		})
+	}
 }
 
 // mark tells this test's processes from those of others.
@@ -111,13 +165,18 @@ func within(t testing.TB, d time.Duration) context.Context {
 // env is a sandbox that runs the program with the given files as its code.
 func env(t testing.TB, d *namespace.Driver, limits sandbox.Limits, files ...string) sandbox.Env {
 	t.Helper()
+	return envOf(t, d, spec(t), limits, files...)
+}
+
+func envOf(t testing.TB, d *namespace.Driver, s sandbox.Spec, limits sandbox.Limits, files ...string) sandbox.Env {
+	t.Helper()
 	code := t.TempDir()
 	for i := 0; i+1 < len(files); i += 2 {
 		if err := os.WriteFile(filepath.Join(code, files[i]), []byte(files[i+1]), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	b, err := d.Blank(within(t, 20*time.Second), spec(t))
+	b, err := d.Blank(within(t, 20*time.Second), s)
 	if err != nil {
 		t.Fatal(err)
 	}

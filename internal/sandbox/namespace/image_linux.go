@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"furl/internal/sandbox"
+	"furl/internal/sandbox/view"
 )
 
 // kind says what stands at a place of an image.
@@ -19,6 +20,7 @@ const (
 	text           // a small file of ours
 	mounted        // a read-only view of the host's Source
 	device         // the same, of a device
+	collector      // the program of reaper
 )
 
 // file is one entry of an image, the root that sandboxes are started in.
@@ -29,31 +31,19 @@ type file struct {
 	Source string `json:",omitempty"`
 }
 
-// systemDirs are shown whole: they hold programs and libraries. On most systems
-// all but the first are links into it.
-var systemDirs = [...]string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}
-
-// stores are shown whole when the interpreter is in one of them: its libraries
-// are beside it, under names of their own.
-var stores = [...]string{"/nix/store", "/gnu/store"}
-
-// systemFiles are shown where they exist. They say how libraries are found, whom TLS
-// trusts and what the time is; none of them holds secrets.
-var systemFiles = [...]string{
-	"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives",
-	"/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ssl/cert.pem", "/etc/pki/tls/certs", "/etc/pki/tls/cert.pem",
-	"/etc/pki/ca-trust/extracted", "/etc/ca-certificates", "/etc/crypto-policies",
-	"/etc/mime.types", "/etc/protocols", "/etc/services", "/etc/localtime", "/etc/python3*",
-}
-
-var devices = [...]string{"null", "zero", "full", "random", "urandom"}
-
 // frame is what every image begins with. Its files with a sandbox's own contents
 // are links to /run, see build.
-func frame() []file {
+// exit is whether sandboxes have a way out of their networks.
+func frame(exit bool) []file {
+	resolver := "# no name server: there is no way out of here\n"
+	if exit {
+		// The options are those of Amazon Linux.
+		resolver = "nameserver " + nameServer + "\noptions timeout:2 attempts:5\n"
+	}
 	files := []file{
 		{Path: "/dev"}, {Path: "/etc"}, {Path: "/opt"}, {Path: "/proc"}, {Path: "/run"},
 		{Path: tempDir}, {Path: "/var"}, {Path: "/var/lang"}, {Path: runtimeDir}, {Path: codeDir},
+		{Path: reaperPath, Kind: collector},
 		{Path: "/dev/fd", Kind: symlink, Text: "/proc/self/fd"},
 		{Path: "/dev/stdin", Kind: symlink, Text: "/proc/self/fd/0"},
 		{Path: "/dev/stdout", Kind: symlink, Text: "/proc/self/fd/1"},
@@ -63,10 +53,10 @@ func frame() []file {
 		{Path: "/etc/hostname", Kind: text, Text: hostName + "\n"},
 		{Path: "/etc/hosts", Kind: text, Text: "127.0.0.1 localhost " + hostName + "\n::1 localhost\n"},
 		{Path: "/etc/nsswitch.conf", Kind: text, Text: "passwd: files\ngroup: files\nhosts: files dns\n"},
-		{Path: "/etc/resolv.conf", Kind: text, Text: "# no name server: functions have no egress\n"},
+		{Path: "/etc/resolv.conf", Kind: text, Text: resolver},
 	}
-	for _, name := range devices {
-		files = append(files, file{Path: "/dev/" + name, Kind: device, Source: "/dev/" + name})
+	for _, name := range view.Devices() {
+		files = append(files, file{Path: name, Kind: device, Source: name})
 	}
 	return files
 }
@@ -76,6 +66,8 @@ type plan struct {
 	files []file
 	// args are the program's arguments as they are in the sandbox.
 	args []string
+	// zygote are those of the program as a zygote; nil when it does not become one.
+	zygote []string
 }
 
 // key tells images apart.
@@ -90,25 +82,22 @@ func (p plan) key() string {
 	return b.String()
 }
 
-// newPlan finds out what a program needs to see. guard is the furl program.
-func newPlan(spec sandbox.Spec, guard string, readOnly []string) (plan, error) {
-	p := plan{files: frame(), args: slices.Clone(spec.Args)}
+// newPlan finds out what a program needs to see. guard is the furl program, exit
+// whether there is a way out.
+func newPlan(spec sandbox.Spec, guard string, readOnly []string, exit bool) (plan, error) {
+	p := plan{files: frame(exit), args: slices.Clone(spec.Args), zygote: slices.Clone(spec.Zygote)}
 	p.add(file{Path: guardPath, Kind: mounted, Source: guard})
-	for _, dir := range systemDirs {
+	for _, dir := range view.SystemDirs() {
 		if err := p.system(dir); err != nil {
 			return plan{}, err
 		}
 	}
-	for _, pattern := range systemFiles {
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			return plan{}, fmt.Errorf("namespace: %s: %w", pattern, err)
-		}
-		for _, name := range found {
-			if _, err := os.Stat(name); err == nil { // else a link that leads nowhere
-				p.show(name)
-			}
-		}
+	files, err := view.SystemFiles()
+	if err != nil {
+		return plan{}, err
+	}
+	for _, name := range files {
+		p.show(name)
 	}
 	for _, name := range readOnly {
 		if _, err := os.Stat(name); err != nil {
@@ -121,8 +110,10 @@ func newPlan(spec sandbox.Spec, guard string, readOnly []string) (plan, error) {
 			return plan{}, err
 		}
 	}
-	if err := p.arguments(); err != nil {
-		return plan{}, err
+	for _, args := range [...][]string{p.args, p.zygote} {
+		if err := p.arguments(args); err != nil {
+			return plan{}, err
+		}
 	}
 	return p, p.check()
 }
@@ -179,65 +170,21 @@ func (p *plan) system(dir string) error {
 	return nil
 }
 
-// program shows the directories that a program is installed in: where its name
-// is, where the links of its name lead, and where it really is.
+// program shows the directories that a program is installed in.
 func (p *plan) program(path string) error {
-	path = filepath.Clean(path)
-	if !filepath.IsAbs(path) {
-		return fmt.Errorf("namespace: program %s: not an absolute path", path)
-	}
-	found, err := filepath.EvalSymlinks(path)
+	dirs, err := view.Installations(path)
 	if err != nil {
-		return fmt.Errorf("namespace: program: %w", err)
+		return err
 	}
-	p.show(installation(path))
-	for hop := path; ; {
-		to, err := os.Readlink(hop)
-		if err != nil { // it is no link
-			break
-		}
-		if !filepath.IsAbs(to) {
-			to = filepath.Join(filepath.Dir(hop), to)
-		}
-		hop = to
-		p.show(installation(hop))
+	for _, dir := range dirs {
+		p.show(dir)
 	}
-	p.show(installation(found))
 	return nil
 }
 
-// installation is the directory that holds a program with its libraries, such as a
-// virtual environment, or the program alone when there is none.
-func installation(path string) string {
-	for _, store := range stores {
-		if strings.HasPrefix(path, store+"/") {
-			return store
-		}
-	}
-	bin := filepath.Dir(path)
-	if filepath.Base(bin) != "bin" {
-		return path
-	}
-	prefix := filepath.Dir(bin)
-	if strings.Count(prefix, "/") < 2 || isHome(prefix) {
-		return path // a directory of many things, such as /opt or somebody's home
-	}
-	for _, mark := range [...]string{"lib", "lib64", "pyvenv.cfg"} {
-		if _, err := os.Stat(filepath.Join(prefix, mark)); err == nil {
-			return prefix
-		}
-	}
-	return path
-}
-
-func isHome(dir string) bool {
-	home, err := os.UserHomeDir()
-	return err == nil && dir == home || filepath.Dir(dir) == "/home"
-}
-
 // arguments shows the directories among the arguments below /var/runtime.
-func (p *plan) arguments() error {
-	for i, arg := range p.args {
+func (p *plan) arguments(args []string) error {
+	for i, arg := range args {
 		if !filepath.IsAbs(arg) {
 			continue
 		}
@@ -246,7 +193,10 @@ func (p *plan) arguments() error {
 			continue
 		}
 		to := runtimeDir + "/" + filepath.Base(arg)
-		p.args[i] = to
+		args[i] = to
+		if slices.ContainsFunc(p.files, func(f file) bool { return f.Path == to }) {
+			continue // it was an argument before
+		}
 		if info.Mode()&0o5 == 0o5 {
 			p.add(file{Path: to, Kind: mounted, Source: arg})
 			continue

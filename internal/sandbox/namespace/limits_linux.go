@@ -11,18 +11,30 @@ import (
 	"furl/internal/sandbox"
 )
 
-// confine puts the sandbox under its limits and lets it complete itself.
-func (b *box) confine() error {
-	s := b.d.setup(b.id)
+// confine puts the sandbox under its limits, as far as it was not born there, and
+// lets it complete itself.
+func (b *box) confine(r reply) error {
+	s := setup{User: b.d.users.user(b.id)}
+	var err error
+	if !r.Forked {
+		if s.Steps, err = b.d.completion(b.link.noProc); err != nil {
+			return err
+		}
+	}
 	if g := b.group; g != nil {
-		if err := g.limit(sandbox.Limits{Processes: b.d.opts.Processes}); err != nil {
+		if err := g.Limit(withGuard(sandbox.Limits{Processes: b.d.opts.Processes})); err != nil {
 			return err
 		}
-		if err := g.add(b.pid); err != nil {
+		switch {
+		case !r.Forked:
+			err = g.Add(b.pid)
+		case !r.Born:
+			err = g.AddUnborn(b.pid)
+		}
+		if err != nil {
 			return err
 		}
-		kill := b.outOfMemory
-		g.onOOM.Store(&kill)
+		g.OnOOM(b.outOfMemory)
 	}
 	return send(b.control, s)
 }
@@ -30,19 +42,30 @@ func (b *box) confine() error {
 // Limit sets limits; see sandbox.Limiter.
 func (b *box) Limit(l sandbox.Limits) error {
 	var errs []error
-	if l.Temp > 0 {
+	if l.Temp > 0 && l.Temp != b.temp { // it is mostly what it is
 		ctx, cancel := context.WithTimeout(context.Background(), callWait)
 		defer cancel()
 		_, err := b.link.call(ctx, order{Resize: &resizeOrder{ID: b.id, Bytes: l.Temp}})
+		if err == nil {
+			b.temp = l.Temp
+		}
 		errs = append(errs, err)
 	}
 	if b.group != nil {
-		errs = append(errs, b.group.limit(l))
+		errs = append(errs, b.group.Limit(withGuard(l)))
 	}
-	if l.Memory > 0 && (b.group == nil || b.group.memory == "") {
+	if l.Memory > 0 && (b.group == nil || !b.group.LimitsMemory()) {
 		errs = append(errs, b.limitData(uint64(l.Memory)))
 	}
 	return errors.Join(errs...)
+}
+
+// withGuard allows for the process that is not the program's.
+func withGuard(l sandbox.Limits) sandbox.Limits {
+	if l.Processes > 0 {
+		l.Processes++
+	}
+	return l
 }
 
 // limitData limits the memory of each process by itself: there is no cgroup to
@@ -82,7 +105,7 @@ func (b *box) Freeze() error {
 	if b.group == nil {
 		return sandbox.ErrUnsupported
 	}
-	return b.group.freeze()
+	return b.group.Freeze()
 }
 
 // Thaw lets them run on.
@@ -90,5 +113,5 @@ func (b *box) Thaw() error {
 	if b.group == nil {
 		return sandbox.ErrUnsupported
 	}
-	return b.group.thaw()
+	return b.group.Thaw()
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // errLost: the supervisor went away while it was asked for something.
@@ -23,11 +25,17 @@ type link struct {
 	conn *net.UnixConn
 	lost chan struct{} // closed when no order is taken any more
 	done chan struct{} // closed when the supervisor is gone
+	// noExit is why sandboxes have no way out of their networks; empty when they do.
+	noExit string
+	// noProc is whether sandboxes have no /proc: the kernel mounts none where parts
+	// of the one that is there are hidden.
+	noProc bool
 
 	mu      sync.Mutex
 	seq     uint64
 	waiting map[uint64]chan answered // nil once lost
 	images  map[string]*image
+	zygotes map[string]*zygote
 }
 
 // image is one that was made or is being made.
@@ -60,14 +68,14 @@ func connect(program []string, u users) (*link, error) {
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Dir = "/"
-	cmd.SysProcAttr = u.attributes()
-	if err := cmd.Start(); err != nil {
+	if err := u.start(cmd, unix.CLONE_NEWNS|unix.CLONE_NEWPID); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("namespace: supervisor: %w", err)
 	}
 	theirs.Close() // or its end would not show as one
 	l := &link{cmd: cmd, conn: conn, lost: make(chan struct{}), done: make(chan struct{}),
-		waiting: make(map[uint64]chan answered), images: make(map[string]*image)}
+		waiting: make(map[uint64]chan answered), images: make(map[string]*image),
+		zygotes: make(map[string]*zygote)}
 	if err := l.hello(); err != nil {
 		conn.Close()
 		cmd.Process.Kill()
@@ -93,6 +101,7 @@ func (l *link) hello() error {
 	if r.Error != "" {
 		return r.err()
 	}
+	l.noExit, l.noProc = r.NoExit, r.NoProc
 	if err := l.conn.SetReadDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("namespace: supervisor: %w", err)
 	}
@@ -101,6 +110,9 @@ func (l *link) hello() error {
 
 // err makes the supervisor's words an error that errors.Is knows.
 func (r reply) err() error {
+	if r.NoZygote {
+		return fmt.Errorf("%w%s", errNoZygote, strings.TrimPrefix(r.Error, errNoZygote.Error()))
+	}
 	if r.Errno == 0 {
 		return errors.New(r.Error)
 	}
@@ -131,6 +143,7 @@ func (l *link) listen() {
 	l.waiting = nil
 	l.mu.Unlock()
 	close(l.lost)
+	l.stopZygotes()
 	for _, w := range waiting {
 		close(w)
 	}
@@ -143,11 +156,17 @@ func (l *link) listen() {
 // call gives an order and waits for its answer, whose descriptors are the
 // caller's.
 func (l *link) call(ctx context.Context, o order, files ...*os.File) ([]*os.File, error) {
+	a, err := l.ask(ctx, o, files...)
+	return a.files, err
+}
+
+// ask is call with the whole answer.
+func (l *link) ask(ctx context.Context, o order, files ...*os.File) (answered, error) {
 	w := make(chan answered, 1)
 	l.mu.Lock()
 	if l.waiting == nil {
 		l.mu.Unlock()
-		return nil, errLost
+		return answered{}, errLost
 	}
 	l.seq++
 	o.Seq = l.seq
@@ -155,21 +174,21 @@ func (l *link) call(ctx context.Context, o order, files ...*os.File) ([]*os.File
 	l.mu.Unlock()
 	if err := send(l.conn, o, files...); err != nil {
 		l.forget(o.Seq, w)
-		return nil, fmt.Errorf("%w: %w", errLost, err)
+		return answered{}, fmt.Errorf("%w: %w", errLost, err)
 	}
 	select {
 	case a, ok := <-w:
 		switch {
 		case !ok:
-			return nil, errLost
+			return answered{}, errLost
 		case a.reply.Error != "":
 			closeAll(a.files)
-			return nil, a.reply.err()
+			return answered{}, a.reply.err()
 		}
-		return a.files, nil
+		return a, nil
 	case <-ctx.Done():
 		l.forget(o.Seq, w)
-		return nil, fmt.Errorf("namespace: supervisor: %w", ctx.Err())
+		return answered{}, fmt.Errorf("namespace: supervisor: %w", ctx.Err())
 	}
 }
 

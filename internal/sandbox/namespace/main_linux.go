@@ -24,22 +24,29 @@ func Main() bool {
 	if !ok {
 		return false
 	}
-	var err error
-	switch role {
-	case roleSupervisor:
-		err = supervise()
-	case roleBuild:
-		err = build()
-	case roleGuard:
-		err = guard()
-	case roleProbe:
-		err = probe()
-	case roleNothing:
-	default:
-		err = fmt.Errorf("namespace: %s=%s is unknown", roleVar, role)
-	}
-	if err != nil {
+	if err := act(role); err != nil {
 		fmt.Fprintln(os.Stderr, "furl:", err)
 	}
 	return true
+}
+
+// act does what a process was started for.
+func act(role string) error {
+	if err := awaitIDs(); err != nil {
+		return err
+	}
+	switch role {
+	case roleSupervisor:
+		return supervise()
+	case roleBuild:
+		return build()
+	case roleGuard:
+		return guard()
+	case roleProbe:
+		return probe()
+	case roleNothing:
+		return nil
+	default:
+		return fmt.Errorf("namespace: %s=%s is unknown", roleVar, role)
+	}
 }

@@ -24,7 +24,7 @@ func TestProbe(t *testing.T) {
 		t.Errorf("report is %+v", r)
 	}
 	for _, f := range r.Features {
-		optional := f.Name == "egress" || strings.HasPrefix(f.Name, "limits") || strings.HasPrefix(f.Name, "a user of") || strings.HasPrefix(f.Name, "freezing")
+		optional := strings.HasPrefix(f.Name, "limits") || strings.HasPrefix(f.Name, "a user of") || strings.HasPrefix(f.Name, "freezing")
 		if !f.OK && !optional {
 			t.Errorf("%s: %s (%s)", f.Name, f.Detail, f.Hint)
 		}
@@ -38,9 +38,10 @@ func TestNewNeedsMain(t *testing.T) {
 	}
 }
 
-func TestWhatAProgramSees(t *testing.T) {
-	d := newDriver(t)
-	e := env(t, d, sandbox.Limits{}, "app.py", "hello")
+func TestWhatAProgramSees(t *testing.T) { eachKind(t, whatAProgramSees) }
+
+func whatAProgramSees(t *testing.T, d *namespace.Driver, s sandbox.Spec) {
+	e := envOf(t, d, s, sandbox.Limits{}, "app.py", "hello")
 	if l := e.Layout(); l != (sandbox.Layout{Code: "/var/task", Temp: "/tmp"}) {
 		t.Errorf("layout is %+v", l)
 	}
@@ -71,8 +72,8 @@ func TestWhatAProgramSees(t *testing.T) {
 			t.Errorf("%s\ngot  %s\nwant %s", tt.code, got, tt.want)
 		}
 	}
-	if s, err := e.Stats(); err != nil || s.MaxRSS < 4<<20 {
-		t.Errorf("stats are %+v, %v", s, err)
+	if st, err := e.Stats(); err != nil || st.MaxRSS < 4<<20 {
+		t.Errorf("stats are %+v, %v", st, err)
 	}
 }
 
@@ -105,8 +106,9 @@ func TestInterpretersElsewhere(t *testing.T) {
 	}
 }
 
-func TestExit(t *testing.T) {
-	d := newDriver(t)
+func TestExit(t *testing.T) { eachKind(t, exits) }
+
+func exits(t *testing.T, d *namespace.Driver, s sandbox.Spec) {
 	tests := []struct{ code, want string }{
 		{"import os; os._exit(0)", "exit status 0"},
 		{"import os; os._exit(3)", "exit status 3"},
@@ -116,7 +118,7 @@ func TestExit(t *testing.T) {
 		{"import ctypes; ctypes.string_at(0)", "signal: segmentation fault"},
 	}
 	for _, tt := range tests {
-		e := env(t, d, sandbox.Limits{})
+		e := envOf(t, d, s, sandbox.Limits{})
 		if got := e.Exit(); !got.Lost {
 			t.Errorf("a living program has exit %v", got)
 		}
@@ -132,9 +134,10 @@ func TestExit(t *testing.T) {
 	}
 }
 
-func TestRetireAsksFirst(t *testing.T) {
-	d := newDriver(t)
-	e := env(t, d, sandbox.Limits{})
+func TestRetireAsksFirst(t *testing.T) { eachKind(t, retireAsksFirst) }
+
+func retireAsksFirst(t *testing.T, d *namespace.Driver, s sandbox.Spec) {
+	e := envOf(t, d, s, sandbox.Limits{})
 	run(t, e, `
 import os, signal
 def stop(*_):

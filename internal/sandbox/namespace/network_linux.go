@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,15 +17,27 @@ const (
 	// quietFor is how long a network namespace rests before its next use: what
 	// the last sandbox's connections left in the kernel fades.
 	quietFor = time.Second
-	// keepNetworks is how many rest at most.
-	keepNetworks = 64
+	// keepNetworks is how many rest at most, and spareNetworks how many are made ahead.
+	keepNetworks  = 64
+	spareNetworks = 3
+	// busyAfter is with how many connections in the kernel's memory a namespace is
+	// not used again: the next sandbox would have that many less.
+	busyAfter = 1000
 )
 
-// networks are network namespaces, used again and again: to make one costs half
-// a millisecond and to end one a grace period of the kernel.
+// networks are network namespaces, used again and again: to make one costs more
+// than a millisecond, and to end one a grace period of the kernel.
 type networks struct {
-	mu   sync.Mutex
-	free []restingNetwork // oldest first
+	thread *worker // which enters those that are to be used
+	ahead  *worker // which makes spare ones
+	making sync.WaitGroup
+	// closed is why connections cannot leave the namespaces; nil when they can.
+	closed error
+
+	mu      sync.Mutex
+	free    []restingNetwork // oldest first
+	spare   []*os.File       // never used, for when none has rested
+	growing bool             // spare ones are being made
 }
 
 type restingNetwork struct {
@@ -31,46 +45,143 @@ type restingNetwork struct {
 	since time.Time
 }
 
-func (n *networks) take() (*os.File, error) {
-	n.mu.Lock()
-	if len(n.free) > 0 && time.Since(n.free[0].since) >= quietFor {
-		ns := n.free[0].ns
-		n.free = n.free[1:]
-		n.mu.Unlock()
-		return ns, nil
-	}
-	n.mu.Unlock()
-	return newNetwork()
+// network is a network namespace for one sandbox.
+type network struct {
+	ns *os.File
+	// sockets are where the sandbox's connections and questions arrive; none when
+	// they cannot leave. They are made for each use anew and are the server's to
+	// close: what waited in them ends then, and never reaches another sandbox.
+	sockets []*os.File
 }
 
-func (n *networks) give(ns *os.File) {
+// start finds out whether connections can leave namespaces made here.
+func (n *networks) start() error {
+	var err error
+	if n.thread, err = newWorker(); err != nil {
+		return err
+	}
+	if n.ahead, err = newWorker(); err != nil {
+		return err
+	}
+	first, err := n.make(nil)
+	if err != nil {
+		n.closed = err
+		return nil
+	}
+	closeAll(first.sockets)
+	n.spare = append(n.spare, first.ns)
+	return nil
+}
+
+func (n *networks) take() (*network, error) {
+	var ready *os.File
+	n.mu.Lock()
+	switch {
+	case len(n.free) > 0 && time.Since(n.free[0].since) >= quietFor:
+		ready = n.free[0].ns
+		n.free = n.free[1:]
+	case len(n.spare) > 0:
+		ready = n.spare[0]
+		n.spare = n.spare[1:]
+	}
+	grow := !n.growing && n.few()
+	n.growing = n.growing || grow
+	n.mu.Unlock()
+	if grow {
+		n.making.Go(n.grow)
+	}
+	return n.make(ready)
+}
+
+// few reports whether spare namespaces are to be made. The caller holds the mutex.
+func (n *networks) few() bool { return len(n.spare)+len(n.free) < spareNetworks }
+
+// grow makes spare namespaces. If that fails, so will it for who needs one, and
+// that one will hear of it.
+func (n *networks) grow() {
+	for again := true; again; {
+		var ns *os.File
+		err := n.ahead.do(func() (err error) { ns, err = n.into(nil); return err })
+		n.mu.Lock()
+		if err == nil {
+			n.spare = append(n.spare, ns)
+		}
+		n.growing = err == nil && n.few()
+		again = n.growing
+		n.mu.Unlock()
+	}
+}
+
+// make completes a namespace that is there, or makes a new one.
+func (n *networks) make(ready *os.File) (*network, error) {
+	made := &network{ns: ready}
+	err := n.thread.do(func() error {
+		var err error
+		if made.ns, err = n.into(ready); err != nil || n.closed != nil {
+			return err
+		}
+		made.sockets, err = exitSockets()
+		return err
+	})
+	if err != nil {
+		if made.ns != nil {
+			made.ns.Close()
+		}
+		return nil, err
+	}
+	return made, nil
+}
+
+// into moves the calling thread into a namespace that is there, if it can be used
+// again, else into a new one.
+func (n *networks) into(ready *os.File) (*os.File, error) {
+	if ready != nil {
+		if err := enter(ready, unix.CLONE_NEWNET); err != nil {
+			return ready, err
+		}
+		if n.closed != nil || trackedConnections() < busyAfter {
+			return ready, nil
+		}
+		ready.Close()
+	}
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return nil, fmt.Errorf("namespace: network: %w", os.NewSyscallError("unshare", err))
+	}
+	if err := loopbackUp(); err != nil {
+		return nil, err
+	}
+	if n.closed == nil {
+		if err := openExit(); err != nil {
+			return nil, err
+		}
+	}
+	return ownNamespace("net")
+}
+
+// give takes back the namespace of a sandbox that has ended.
+func (n *networks) give(used *network) {
+	closeAll(used.sockets) // which the server did not get
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.free) >= keepNetworks {
-		ns.Close()
+		used.ns.Close()
 		return
 	}
-	n.free = append(n.free, restingNetwork{ns, time.Now()})
+	n.free = append(n.free, restingNetwork{used.ns, time.Now()})
 }
 
-// newNetwork makes a network namespace that has a loopback interface and
-// nothing else.
-func newNetwork() (*os.File, error) {
-	var ns *os.File
-	err := apart(func() error {
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("namespace: network: %w", os.NewSyscallError("unshare", err))
-		}
-		if err := loopbackUp(); err != nil {
-			return err
-		}
-		var err error
-		ns, err = ownNamespace("net")
-		return err
-	})
-	return ns, err
+// trackedConnections is how many connections the kernel remembers of the calling
+// thread's network namespace; zero where it does not tell.
+func trackedConnections() int {
+	b, err := os.ReadFile("/proc/sys/net/netfilter/nf_conntrack_count")
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+	return n
 }
 
+// loopbackUp turns on the one interface that a new network namespace has.
 func loopbackUp() error {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

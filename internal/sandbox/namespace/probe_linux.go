@@ -15,10 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"furl/internal/sandbox"
+	"furl/internal/sandbox/seccomp"
 )
 
 // stepVar names the step that a process of roleProbe tries.
 const stepVar = "FURL_SANDBOX_PROBE"
+
+// egressFeature is the Feature of the way out of sandboxes' networks.
+const egressFeature = "egress"
 
 // step is one thing that sandboxes are made with. It is tried by a process that
 // has nothing else to do, for some can be done only once or not undone.
@@ -28,16 +32,19 @@ type step struct {
 	flags uintptr
 	try   func() error
 	hint  func(errno syscall.Errno, contained bool) string
+	// optional is set when sandboxes can be made without it.
+	optional bool
 }
 
 func steps() []step {
 	const mounts = unix.CLONE_NEWNS
 	return []step{
-		{"user namespaces", 0, func() error { return nil }, hintUser},
-		{"mounts", mounts, tryMounts, hintMount},
-		{"own /proc", mounts | unix.CLONE_NEWPID, tryProc, hintProc},
-		{"own network", unix.CLONE_NEWNET, loopbackUp, hintNetwork},
-		{"system call filter", 0, tryFilter, hintFilter},
+		{"user namespaces", 0, func() error { return nil }, hintUser, false},
+		{"mounts", mounts, tryMounts, hintMount, false},
+		{"own /proc", mounts | unix.CLONE_NEWPID, tryProc, hintProc, true},
+		{"own network", unix.CLONE_NEWNET, loopbackUp, hintNetwork, false},
+		{egressFeature, unix.CLONE_NEWNET, tryExit, hintExit, true},
+		{"system call filter", 0, tryFilter, hintFilter, false},
 	}
 }
 
@@ -48,16 +55,16 @@ func Diagnose(ctx context.Context, opts Options) sandbox.Report {
 	opts.complete()
 	command := opts.Command
 	if len(command) == 0 {
-		command = []string{"/proc/self/exe"}
+		command = []string{selfProgram}
 	}
-	u, err := newUsers(&opts)
+	u, err := newUsers(&opts, command)
 	if err != nil {
 		r.Features = append(r.Features, sandbox.Feature{Name: "user ids", Detail: err.Error()})
 		return r
 	}
 	contained := inContainer()
 	for i, s := range steps() {
-		f := sandbox.Feature{Name: s.name, OK: true}
+		f := sandbox.Feature{Name: s.name, OK: true, Optional: s.optional}
 		if err := tryStep(ctx, command, u, s); err != nil {
 			var errno syscall.Errno
 			errors.As(err, &errno)
@@ -68,10 +75,10 @@ func Diagnose(ctx context.Context, opts Options) sandbox.Report {
 			break // the others are tried in one
 		}
 	}
-	own := sandbox.Feature{Name: "a user of its own per sandbox", OK: u.count > 0}
+	own := sandbox.Feature{Name: "a user of its own per sandbox", OK: u.count > 0, Optional: true}
 	if !own.OK {
-		own.Detail = "all sandboxes run as the server's user, kept apart by their namespaces"
-		own.Hint = "run the server as root: sandboxes do not"
+		own.Detail = fmt.Sprintf("all sandboxes run as the server's user, kept apart by their namespaces: %v", u.why)
+		own.Hint = "install newuidmap and newgidmap and give the user ids (usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER), or run the server as root: sandboxes do not"
 	}
 	r.Features = append(r.Features, own)
 	return r
@@ -81,31 +88,38 @@ func Diagnose(ctx context.Context, opts Options) sandbox.Report {
 func (d *Driver) Probe(ctx context.Context) sandbox.Report {
 	r := Diagnose(ctx, d.opts)
 	whole := sandbox.Feature{Name: "a whole sandbox", OK: true}
-	if err := d.tryWhole(ctx); err != nil {
+	if err := d.Try(ctx); err != nil {
 		whole.OK, whole.Detail = false, err.Error()
 	}
-	limits := sandbox.Feature{Name: "limits of memory, processes and CPU", OK: d.groups != nil}
+	limits := sandbox.Feature{Name: "limits of memory, processes and CPU", OK: d.groups != nil, Optional: true}
 	const hint = "let the service own its cgroup: Delegate=yes in the unit, or systemd-run --user --scope -p Delegate=yes"
 	switch {
 	case d.groups == nil:
 		limits.Detail = d.groupsErr.Error() + "; memory is limited per process, processes per user"
 		limits.Hint = hint
-	case len(d.groups.missing) > 0:
+	case len(d.groups.Missing()) > 0:
 		limits.OK = false
-		limits.Detail = "missing: " + strings.Join(d.groups.missing, ", ")
+		limits.Detail = "missing: " + strings.Join(d.groups.Missing(), ", ")
 		limits.Hint = hint
 	}
-	freeze := sandbox.Feature{Name: "freezing between invocations", OK: d.groups != nil && d.groups.canFreeze()}
+	freeze := sandbox.Feature{Name: "freezing between invocations", OK: d.groups != nil && d.groups.CanFreeze(), Optional: true}
 	if !freeze.OK {
 		freeze.Hint = hint
 	}
-	r.Features = append(r.Features, whole, limits, freeze,
-		sandbox.Feature{Name: "egress", Detail: "sandboxes have no network but their own loopback"})
+	r.Features = append(r.Features, whole, limits, freeze)
+	if l, err := d.current(); err == nil && l.noExit != "" {
+		for i := range r.Features {
+			if f := &r.Features[i]; f.Name == egressFeature && f.OK { // perhaps only since then
+				f.OK, f.Detail, f.Hint = false, l.noExit, "start the server again"
+			}
+		}
+	}
 	return r
 }
 
-// tryWhole runs nothing in a sandbox.
-func (d *Driver) tryWhole(ctx context.Context) error {
+// Try makes a sandbox and has it do nothing: the shortest way to know that the
+// driver works.
+func (d *Driver) Try(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "furl-probe-")
 	if err != nil {
 		return fmt.Errorf("namespace: %w", err)
@@ -142,12 +156,17 @@ func tryStep(ctx context.Context, command []string, u users, s step) error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = []string{roleVar + "=" + roleProbe, stepVar + "=" + s.name}
-	cmd.SysProcAttr = u.attributes()
-	cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWUSER | s.flags
 	cmd.WaitDelay = time.Second
 	var out bytes.Buffer
 	cmd.Stdout = &out
-	if err := cmd.Run(); err != nil {
+	err := u.start(cmd, s.flags)
+	if failed, ok := errors.AsType[*os.PathError](err); ok {
+		return failed.Err // the kernel's word: that we began a process is no news
+	}
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
 		return fmt.Errorf("namespace: %s: %w", s.name, err)
 	}
 	number, text, ok := strings.Cut(strings.TrimSpace(out.String()), " ")
@@ -217,11 +236,11 @@ func tryProc() error {
 }
 
 func tryFilter() error {
-	filter, err := buildFilter()
+	filter, err := seccomp.Build(seccomp.Options{})
 	if err != nil {
 		return err
 	}
-	return apart(func() error { return installFilter(filter) })
+	return apart(func() error { return seccomp.Install(filter) })
 }
 
 func inContainer() bool {
@@ -233,8 +252,18 @@ func inContainer() bool {
 	return os.Getenv("KUBERNETES_SERVICE_HOST") != ""
 }
 
-const hintDocker = "the container's system call filter blocks namespaces; start it with " +
-	"--security-opt seccomp=unconfined --security-opt systempaths=unconfined, or --privileged"
+const hintDocker = "the container does not allow namespaces; Docker: --security-opt seccomp=unconfined --security-opt systempaths=unconfined, " +
+	"with --security-opt apparmor=unconfined where the host has AppArmor, or --privileged; " +
+	"Kubernetes: seccompProfile Unconfined, procMount Unmasked and hostUsers: false"
+
+// sysctl is the value of a setting, empty where the kernel does not have it.
+func sysctl(name string) string {
+	b, err := os.ReadFile("/proc/sys/" + name)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
 
 func hintUser(errno syscall.Errno, contained bool) string {
 	switch {
@@ -242,8 +271,10 @@ func hintUser(errno syscall.Errno, contained bool) string {
 		return "the system allows none: sysctl user.max_user_namespaces=15000"
 	case errno == unix.EPERM && contained:
 		return hintDocker
+	case errno == unix.EPERM && os.Geteuid() != 0 && sysctl("kernel/unprivileged_userns_clone") == "0":
+		return "the system allows them to root only: sysctl kernel.unprivileged_userns_clone=1, or run the server as root"
 	case errno == unix.EPERM:
-		return "the system allows them to root only (sysctl kernel.unprivileged_userns_clone=1), or run the server as root"
+		return "a system call filter or a security module refuses them to this process; in a systemd unit, RestrictNamespaces= and SystemCallFilter= must allow them"
 	case errno == unix.EACCES:
 		return "others must be allowed to execute the furl program: chmod o+rx"
 	case errno == unix.ENOSYS || errno == unix.EINVAL:
@@ -253,11 +284,10 @@ func hintUser(errno syscall.Errno, contained bool) string {
 }
 
 func hintMount(errno syscall.Errno, contained bool) string {
-	b, _ := os.ReadFile("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") // not there: not restricted
 	switch {
 	case errno == unix.ENOSYS:
 		return "needs Linux 5.12 or later"
-	case strings.TrimSpace(string(b)) == "1":
+	case os.Geteuid() != 0 && sysctl("kernel/apparmor_restrict_unprivileged_userns") == "1":
 		return "AppArmor takes the rights from user namespaces; give the furl program a profile with the rule \"userns,\", or run the server as root"
 	case contained:
 		return hintDocker
@@ -269,7 +299,7 @@ func hintProc(errno syscall.Errno, contained bool) string {
 	if errno != unix.EPERM {
 		return hintMount(errno, contained)
 	}
-	return "parts of /proc are hidden here, so the kernel refuses another one; Docker: --security-opt systempaths=unconfined, " +
+	return "parts of /proc are hidden here, so the kernel refuses another one, and functions have none; Docker: --security-opt systempaths=unconfined, " +
 		"Kubernetes: hostUsers: false with procMount: Unmasked"
 }
 

@@ -19,10 +19,11 @@ func TestDiagnose(t *testing.T) {
 		want    []string // beginnings of lines, in order
 		hint    string
 	}{
-		{"nothing", []string{"a user of its own", "limits of memory", "freezing", "egress"}, "Delegate=yes"},
+		{"nothing", []string{"a user of its own", "limits of memory", "freezing"}, "Delegate=yes"},
 		{"user namespaces", []string{"user namespaces", "a user of its own"}, "user.max_user_namespaces=15000"},
-		{"network namespaces", []string{"own network", "a user of its own", "a whole sandbox", "limits of memory", "freezing", "egress"}, "user.max_net_namespaces=15000"},
-		{"whole proc", []string{"own /proc", "a user of its own"}, "procMount: Unmasked"},
+		{"network namespaces", []string{"own network", "egress", "a user of its own", "a whole sandbox", "limits of memory", "freezing"}, "user.max_net_namespaces=15000"},
+		{"nf_tables", []string{"lookup example.com", "egress", "a user of its own", "limits of memory", "freezing"}, "modprobe -a nf_tables"},
+		{"whole proc", []string{"own /proc", "a user of its own", "limits of memory", "freezing"}, "procMount: Unmasked"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.missing, func(t *testing.T) {

@@ -18,20 +18,23 @@ type supervisor struct {
 	conn *net.UnixConn
 	null *os.File
 	home *os.File // the mount namespace to return to
+	// noProc is whether the kernel refuses another /proc than the one that is there.
+	noProc bool
 
 	starter *worker // starts sandboxes
 	mounter *worker // mounts into them
 	nets    networks
 
-	mu     sync.Mutex
-	images map[uint64]*os.File // mount namespaces
-	boxes  map[uint64]*inmate
+	mu      sync.Mutex
+	images  map[uint64]*os.File // mount namespaces
+	boxes   map[uint64]*inmate
+	zygotes map[uint64]*zygoteProcess
 }
 
 // inmate is what the supervisor knows of a sandbox.
 type inmate struct {
 	pidfd *os.File
-	net   *os.File
+	net   *network
 	ended chan struct{}
 }
 
@@ -48,12 +51,15 @@ func supervise() error {
 		return err
 	}
 	defer conn.Close()
-	s := &supervisor{conn: conn, images: make(map[uint64]*os.File), boxes: make(map[uint64]*inmate)}
+	s := &supervisor{conn: conn, images: make(map[uint64]*os.File), boxes: make(map[uint64]*inmate),
+		zygotes: make(map[uint64]*zygoteProcess)}
+	reap()
 	if err := s.settle(); err != nil {
-		send(conn, failed(0, err)) // the server may be gone: then nobody cares
-		return err
+		var r reply
+		r.fail(err)
+		return send(conn, r) // the server tells of it
 	}
-	if err := send(conn, reply{}); err != nil { // ready
+	if err := send(conn, s.ready()); err != nil {
 		return err
 	}
 	buf := make([]byte, maxPacket)
@@ -75,14 +81,17 @@ func (s *supervisor) settle() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("namespace: mount: %w", err)
 	}
-	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+	err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
+	if s.noProc = errors.Is(err, unix.EPERM); err != nil && !s.noProc {
 		return fmt.Errorf("namespace: mount /proc: %w", err)
 	}
-	var err error
 	if s.null, err = os.Open(os.DevNull); err != nil {
 		return fmt.Errorf("namespace: %w", err)
 	}
 	if s.home, err = ownNamespace("mnt"); err != nil {
+		return err
+	}
+	if err := s.nets.start(); err != nil {
 		return err
 	}
 	if s.starter, err = newWorker(); err != nil {
@@ -95,41 +104,60 @@ func (s *supervisor) settle() error {
 // obey does what one order says and answers it.
 func (s *supervisor) obey(o order, files []*os.File) {
 	defer func() { closeAll(files) }()
-	var out *os.File
+	answer := reply{Seq: o.Seq}
+	var out []*os.File
 	var err error
 	switch {
 	case o.Image != nil:
 		err = s.image(o.Image, files)
+	case o.Zygote != nil:
+		var pidfd *os.File
+		if pidfd, err = s.startZygote(o.Zygote); err == nil {
+			out = []*os.File{pidfd}
+		}
 	case o.Start != nil:
-		out, err = s.start(o.Start, files)
+		if out, answer.Born, err = s.start(o.Start, files); err == nil {
+			defer closeAll(out[1:])
+		}
+		answer.Forked, answer.NoZygote = o.Start.Zygote != 0, errors.Is(err, errNoZygote)
 	case o.Attach != nil:
 		err = s.attach(o.Attach, files)
 	case o.Resize != nil:
 		err = s.resize(o.Resize)
 	case o.Listen != 0:
-		out, err = s.listen(o.Listen)
-		defer func() { closeAll([]*os.File{out}) }()
+		var ln *os.File
+		if ln, err = s.listen(o.Listen); err == nil {
+			out = []*os.File{ln}
+			defer ln.Close()
+		}
 	case o.Free != 0:
 		s.free(o.Free)
 	case o.Drop != 0:
 		s.drop(o.Drop)
+	case o.EndZygote != 0:
+		s.endZygote(o.EndZygote)
 	}
-	switch {
-	case err != nil:
-		send(s.conn, failed(o.Seq, err))
-	case out != nil:
-		send(s.conn, reply{Seq: o.Seq}, out)
-	default:
-		send(s.conn, reply{Seq: o.Seq})
+	if err != nil {
+		answer.fail(err)
+		out = nil
 	}
+	send(s.conn, answer, out...)
 	// An answer that cannot be sent is the end of the server, which shows as the end
 	// of its orders.
 }
 
-func failed(seq uint64, err error) reply {
-	r := reply{Seq: seq, Error: err.Error()}
-	errors.As(err, &r.Errno)
+// ready says that the supervisor takes orders.
+func (s *supervisor) ready() reply {
+	r := reply{NoProc: s.noProc}
+	if n := &s.nets; n.closed != nil {
+		r.NoExit = n.closed.Error()
+	}
 	return r
+}
+
+func (r *reply) fail(err error) {
+	r.Error = err.Error()
+	errors.As(err, &r.Errno)
 }
 
 func (s *supervisor) image(o *imageOrder, trees []*os.File) error {
@@ -160,33 +188,55 @@ func (s *supervisor) drop(id uint64) {
 	}
 }
 
-// start begins a sandbox and returns its pidfd, which stays the supervisor's.
-func (s *supervisor) start(o *startOrder, files []*os.File) (*os.File, error) {
+// start begins a sandbox and returns its pidfd, which stays the supervisor's, and
+// its network's sockets, which the caller closes once the server has them. It also
+// tells whether the sandbox was born in its cgroup.
+func (s *supervisor) start(o *startOrder, files []*os.File) (out []*os.File, born bool, err error) {
+	n, err := s.nets.take()
+	if err != nil {
+		return nil, false, err
+	}
+	m := &inmate{net: n, ended: make(chan struct{})}
+	if o.Zygote != 0 {
+		m.pidfd, born, err = s.fork(o, n, files)
+	} else {
+		m.pidfd, err = s.exec(o, n, files)
+	}
+	if err != nil {
+		s.nets.give(n)
+		return nil, false, err
+	}
+	s.mu.Lock()
+	s.boxes[o.ID] = m
+	s.mu.Unlock()
+	go follow(m.pidfd, m.ended)
+	out = append([]*os.File{m.pidfd}, n.sockets...)
+	n.sockets = nil
+	return out, born, nil
+}
+
+// exec starts a sandbox as this program.
+func (s *supervisor) exec(o *startOrder, n *network, files []*os.File) (*os.File, error) {
 	s.mu.Lock()
 	image := s.images[o.Image]
 	s.mu.Unlock()
 	if image == nil || len(files) < 2 {
 		return nil, fmt.Errorf("namespace: start: no image or no descriptors")
 	}
-	n, err := s.nets.take()
-	if err != nil {
-		return nil, err
-	}
 	questions, answers := ^uintptr(0), ^uintptr(0) // none
-	if len(files) == 4 {
+	if o.Channel && len(files) >= 4 {
 		questions, answers = files[2].Fd(), files[3].Fd()
 	}
 	fds := []uintptr{s.null.Fd(), files[0].Fd(), files[0].Fd(), questions, answers, files[1].Fd()}
-	var pid, pidfd int
-	err = s.starter.do(func() error {
-		if err := enter(n, unix.CLONE_NEWNET); err != nil {
+	var pidfd int
+	err := s.starter.do(func() error {
+		if err := enter(n.ns, unix.CLONE_NEWNET); err != nil {
 			return err
 		}
 		if err := enter(image, unix.CLONE_NEWNS); err != nil {
 			return err
 		}
-		var err error
-		pid, err = syscall.ForkExec(guardPath, []string{"furl-sandbox"}, &syscall.ProcAttr{
+		_, err := syscall.ForkExec(guardPath, []string{"furl-sandbox"}, &syscall.ProcAttr{
 			Env: []string{roleVar + "=" + roleBuild, "GOMAXPROCS=1"}, Files: fds,
 			Sys: &syscall.SysProcAttr{PidFD: &pidfd, Setsid: true,
 				Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS},
@@ -197,25 +247,9 @@ func (s *supervisor) start(o *startOrder, files []*os.File) (*os.File, error) {
 		return nil
 	})
 	if err != nil {
-		s.nets.give(n)
 		return nil, err
 	}
-	m := &inmate{pidfd: os.NewFile(uintptr(pidfd), "sandbox"), net: n, ended: make(chan struct{})}
-	s.mu.Lock()
-	s.boxes[o.ID] = m
-	s.mu.Unlock()
-	go reap(pid, m.ended)
-	return m.pidfd, nil
-}
-
-// reap collects a sandbox that has ended.
-func reap(pid int, ended chan<- struct{}) {
-	for {
-		if _, err := syscall.Wait4(pid, nil, 0, nil); err != syscall.EINTR {
-			close(ended)
-			return
-		}
-	}
+	return os.NewFile(uintptr(pidfd), "sandbox"), nil
 }
 
 func (s *supervisor) inmate(id uint64) (*inmate, error) {
@@ -270,7 +304,7 @@ func (s *supervisor) listen(id uint64) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listenIn(m.net)
+	return listenIn(m.net.ns)
 }
 
 // free forgets a sandbox once it has ended; its network is for the next one.

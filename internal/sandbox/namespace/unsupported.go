@@ -17,6 +17,9 @@ func New(Options) (*Driver, error) {
 	return nil, fmt.Errorf("namespace: only Linux has namespaces: %w", sandbox.ErrUnsupported)
 }
 
+// Try returns sandbox.ErrUnsupported.
+func (*Driver) Try(context.Context) error { return sandbox.ErrUnsupported }
+
 // Diagnose reports that only Linux has namespaces.
 func Diagnose(context.Context, Options) sandbox.Report {
 	return sandbox.Report{Driver: "namespace", Features: []sandbox.Feature{{

@@ -2,6 +2,7 @@ package namespace
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -14,13 +15,19 @@ import (
 // which is the server's.
 type users struct {
 	first, count int // on the host
+	// sub is set when the ids are subordinate ones, of the user who runs the
+	// server. first is then that user.
+	sub *subordinate
+	// why says of a count of zero why there are no more.
+	why error
 }
 
 // newUsers chooses the ids. As root it is the range of the options, or the end of
-// what there is where root itself is confined to a range.
-func newUsers(o *Options) (users, error) {
+// what there is where root itself is confined to a range; as another user the
+// range that is subordinate to that user, if there is one.
+func newUsers(o *Options, command []string) (users, error) {
 	if os.Geteuid() != 0 {
-		return users{first: os.Geteuid()}, nil
+		return subordinateUsers(command), nil
 	}
 	u := users{first: o.FirstUser, count: o.Users - 1}
 	for _, name := range [...]string{"/proc/self/uid_map", "/proc/self/gid_map"} {
@@ -35,9 +42,24 @@ func newUsers(o *Options) (users, error) {
 		u.first = begin + size - u.count - 1
 	}
 	if u.count < 1 { // root of nothing but itself
-		return users{}, nil
+		return users{why: errors.New("the server is root of a user namespace with a single user")}, nil
 	}
 	return u, nil
+}
+
+// subordinateUsers are the ids for a server that is not root.
+func subordinateUsers(command []string) users {
+	u := users{first: os.Geteuid()}
+	sub, count, err := findSubordinate()
+	if err != nil {
+		u.why = err
+		return u
+	}
+	more := users{first: u.first, count: min(count, manyUsers-1), sub: sub}
+	if u.why = more.try(command); u.why != nil {
+		return u
+	}
+	return more
 }
 
 // largestRange reads a table of ids and returns its longest range, in ids of this
@@ -60,19 +82,20 @@ func largestRange(name string) (begin, size int, err error) {
 	return begin, size, nil
 }
 
-// attributes start the supervisor: in its namespaces, as their user 0.
-func (u users) attributes() *syscall.SysProcAttr {
-	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: u.first, Size: u.count + 1}}
-	a := &syscall.SysProcAttr{
-		Setsid: true, Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID,
-		UidMappings: ids, GidMappings: ids,
-	}
-	if u.count > 0 {
+// attributes start a process in a user namespace and others, as its user 0.
+func (u users) attributes(namespaces uintptr) *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWUSER | namespaces}
+	switch {
+	case u.sub != nil: // they come when it runs
+	case u.count > 0:
+		ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: u.first, Size: u.count + 1}}
+		a.UidMappings, a.GidMappings = ids, ids
 		a.GidMappingsEnableSetgroups = true
 		a.Credential = &syscall.Credential{Groups: []uint32{}}
-		return a
+	default:
+		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: u.first, Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
 	}
-	a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
 	return a
 }
 

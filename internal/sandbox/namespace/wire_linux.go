@@ -1,6 +1,7 @@
 package namespace
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,21 +24,33 @@ const (
 
 // order is what the server asks of the supervisor; one of the fields is set.
 type order struct {
-	Seq    uint64
-	Image  *imageOrder  `json:",omitempty"`
-	Start  *startOrder  `json:",omitempty"`
-	Attach *attachOrder `json:",omitempty"`
-	Resize *resizeOrder `json:",omitempty"`
-	Listen uint64       `json:",omitempty"` // a sandbox
-	Free   uint64       `json:",omitempty"` // a sandbox that has ended
-	Drop   uint64       `json:",omitempty"` // an image
+	Seq       uint64
+	Image     *imageOrder  `json:",omitempty"`
+	Zygote    *zygoteOrder `json:",omitempty"`
+	Start     *startOrder  `json:",omitempty"`
+	Attach    *attachOrder `json:",omitempty"`
+	Resize    *resizeOrder `json:",omitempty"`
+	Listen    uint64       `json:",omitempty"` // a sandbox
+	Free      uint64       `json:",omitempty"` // a sandbox that has ended
+	Drop      uint64       `json:",omitempty"` // an image
+	EndZygote uint64       `json:",omitempty"` // a zygote
 }
 
-// reply answers an order, perhaps with descriptors.
+// reply answers an order, perhaps with descriptors. The first one, whose Seq is
+// zero, says that the supervisor is ready.
 type reply struct {
 	Seq   uint64
 	Error string        `json:",omitempty"`
 	Errno syscall.Errno `json:",omitempty"`
+	// Forked: the sandbox was made by a zygote and enters its cgroups of version 1
+	// by itself. Born: it was born in that of version 2. NoZygote: the zygote is gone.
+	Forked   bool `json:",omitempty"`
+	Born     bool `json:",omitempty"`
+	NoZygote bool `json:",omitempty"`
+	// NoExit is why sandboxes have no way out of their networks. In the first reply.
+	NoExit string `json:",omitempty"`
+	// NoProc is whether sandboxes have no /proc. In the first reply.
+	NoProc bool `json:",omitempty"`
 }
 
 // imageOrder makes a root to start sandboxes in. A file of kind mounted takes the
@@ -47,11 +60,45 @@ type imageOrder struct {
 	Files []file
 }
 
-// startOrder starts a sandbox. Descriptors: standard output, control socket,
-// and the program's two ends of its channel if it has one.
-type startOrder struct {
+// zygoteOrder starts a zygote: a program in an image. The answer has its pidfd.
+type zygoteOrder struct {
 	ID    uint64
 	Image uint64
+	Path  string
+	Args  []string
+	Env   []string
+	Setup zygoteSetup
+}
+
+// zygoteSetup is the first message to a zygote: what completes its sandboxes, and where
+// their programs start.
+type zygoteSetup struct {
+	Steps []syscallStep
+	Dir   string
+}
+
+// startOrder starts a sandbox: as this program in an image, or by a zygote.
+// Descriptors: standard output, control socket, if it has a channel the program's
+// two ends of that; for a zygote's the files to enter cgroups of version 1 by, and
+// with Born that in which it is to be born. The answer has the first process's pidfd
+// and the sockets of the way out, see exitSockets.
+type startOrder struct {
+	ID      uint64
+	Image   uint64 `json:",omitempty"`
+	Zygote  uint64 `json:",omitempty"`
+	Channel bool   `json:",omitempty"`
+	Born    bool   `json:",omitempty"`
+}
+
+// fork is what the supervisor asks of a zygote. Descriptors: the network namespace,
+// then those of startOrder.
+type fork struct{ Channel, Born bool }
+
+// forked is a zygote's answer, with the pidfd of the process that it made. The
+// first answer, which nobody asked for, says that it is ready and has none.
+type forked struct {
+	Error string
+	Errno syscall.Errno
 }
 
 // attachOrder mounts a function's code into a waiting sandbox: the tree that
@@ -67,19 +114,17 @@ type resizeOrder struct {
 	Bytes int64
 }
 
-// setup is the first message to a sandbox.
+// setup is the first message to a sandbox: what completes it, and for which user. One
+// that is forked has the steps from its zygote.
 type setup struct {
-	User      int
-	TempSize  int64
-	TempFiles int
-	Processes int
-	Filter    []unix.SockFilter
+	Steps []syscallStep `json:",omitempty"`
+	User  int
 }
 
-// command is a later message to a sandbox.
+// command is what the guard is told when there is a program. One that was forked
+// knows which, and is only told that it may start it.
 type command struct {
-	Start  *program       `json:",omitempty"`
-	Signal syscall.Signal `json:",omitempty"`
+	Start *program `json:",omitempty"`
 }
 
 type program struct {
@@ -95,7 +140,8 @@ type program struct {
 type news struct {
 	Error   string        `json:",omitempty"` // the sandbox could not be set up
 	Errno   syscall.Errno `json:",omitempty"` // the program could not be started
-	Started bool          `json:",omitempty"`
+	Ready   bool          `json:",omitempty"` // it is complete
+	Started bool          `json:",omitempty"` // the program is
 	End     *end          `json:",omitempty"`
 }
 
@@ -104,6 +150,17 @@ type end struct {
 	Status uint32 // as wait reports it
 	MaxRSS int64  // bytes
 	CPU    int64  // nanoseconds
+}
+
+// endSize is the length of a reaper's last message: a zero, the status, and of struct
+// rusage the user time, the system time and the most memory in KB. Its first one is
+// a zero byte.
+const endSize = 48
+
+func parseEnd(b []byte) *end {
+	at := func(i int) int64 { return int64(binary.NativeEndian.Uint64(b[i:])) }
+	seconds, micros := at(8)+at(24), at(16)+at(32)
+	return &end{Status: binary.NativeEndian.Uint32(b[4:]), MaxRSS: at(40) << 10, CPU: seconds*1e9 + micros*1e3}
 }
 
 // packetPair makes a socket pair for messages; both ends are closed on exec.
@@ -205,6 +262,16 @@ func rights(oob []byte) ([]*os.File, error) {
 }
 
 func decode(b []byte, v any) error {
+	if n, ok := v.(*news); ok && b[0] == 0 { // from a reaper
+		switch len(b) {
+		case 1:
+			n.Started = true
+			return nil
+		case endSize:
+			n.End = parseEnd(b)
+			return nil
+		}
+	}
 	if err := json.Unmarshal(b, v); err != nil {
 		return fmt.Errorf("namespace: message: %w", err)
 	}
