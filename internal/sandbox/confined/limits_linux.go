@@ -1,0 +1,96 @@
+package confined
+
+import (
+	"golang.org/x/sys/unix"
+
+	"furl/internal/sandbox"
+)
+
+// slack is what a process may have beyond the memory of its sandbox, where no
+// cgroup keeps that: interpreters ask for more than they use. It bounds what is
+// taken between two looks.
+const slack = 512 << 20
+
+// resources are the resource limits that every process of the sandbox inherits.
+func (b *box) resources() []limit {
+	limits := []limit{
+		// A core limit of zero would not keep a crash away from a core_pattern
+		// that is a pipe to a program of the host's; a limit of one byte does.
+		{What: unix.RLIMIT_CORE, Value: 1},
+		{What: unix.RLIMIT_NOFILE, Value: 1024},
+		{What: unix.RLIMIT_MEMLOCK, Value: 64 << 10},
+		{What: unix.RLIMIT_RTPRIO},
+		{What: unix.RLIMIT_NICE},
+		{What: unix.RLIMIT_RTTIME, Value: b.mark, Exact: true}, // see sandbox.Command.Mark
+	}
+	if b.user != 0 { // else the user's other processes would count
+		limits = append(limits, limit{What: unix.RLIMIT_NPROC, Value: uint64(b.d.opts.Processes)})
+	}
+	return limits
+}
+
+// Limit sets limits; see sandbox.Limiter. What no cgroup limits is watched.
+func (b *box) Limit(l sandbox.Limits) error {
+	b.mu.Lock()
+	if l.Memory > 0 {
+		b.limits.Memory = l.Memory
+	}
+	if l.Temp > 0 {
+		b.limits.Temp = l.Temp
+	}
+	if l.Processes > 0 {
+		b.limits.Processes = l.Processes
+	}
+	b.mu.Unlock()
+	if l.Memory > 0 && !b.memoryLimited() {
+		b.limitData(uint64(l.Memory) + slack)
+	}
+	if b.group == nil {
+		return nil
+	}
+	return b.group.Limit(l)
+}
+
+// memoryLimited reports whether a cgroup limits the memory.
+func (b *box) memoryLimited() bool { return b.group != nil && b.group.LimitsMemory() }
+
+// limitData limits the program by itself, where the server may: root without the
+// capability to do so cannot, and then watching alone must do.
+func (b *box) limitData(bytes uint64) {
+	if p := b.running(); p != nil {
+		unix.Prlimit(p.Pid(), unix.RLIMIT_DATA, &unix.Rlimit{Cur: bytes, Max: bytes}, nil)
+	}
+}
+
+// outOfMemory ends everything at once: a program of which the kernel ended one
+// process is of no use to anybody.
+func (b *box) outOfMemory() {
+	b.oom.Store(true)
+	b.kill()
+}
+
+// OutOfMemory reports whether the end came for want of memory.
+func (b *box) OutOfMemory() bool {
+	select {
+	case <-b.Exited():
+		return b.oom.Load()
+	default:
+		return false
+	}
+}
+
+// Freeze stops all processes of the sandbox.
+func (b *box) Freeze() error {
+	if b.group == nil {
+		return sandbox.ErrUnsupported
+	}
+	return b.group.Freeze()
+}
+
+// Thaw lets them run on.
+func (b *box) Thaw() error {
+	if b.group == nil {
+		return sandbox.ErrUnsupported
+	}
+	return b.group.Thaw()
+}
