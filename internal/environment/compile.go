@@ -72,8 +72,11 @@ func (p *Pool) Compile(ctx context.Context, runtime, dir string, add func(name s
 	if err != nil {
 		return Compiled{}, fmt.Errorf("environment: compile: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, compileWait)
-	defer cancel()
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, compileWait)
+		defer cancel()
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return Compiled{}, fmt.Errorf("environment: compile: %w", err)

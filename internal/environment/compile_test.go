@@ -66,6 +66,8 @@ def handler(event, context):
 			h.write("pkg/broken.py", "def (:\n")
 			h.write("pkg/nul.py", "value = 1\x00\n")
 			h.write("notes.txt", "value = 1\n")
+			// A name that a package may have, and no longer one.
+			h.write(strings.Repeat(strings.Repeat("d", 240)+"/", 4)+strings.Repeat("f", 50)+".py", "value = 1\n")
 			if err := os.Symlink("plain.py", filepath.Join(h.code, "linked.py")); err != nil {
 				t.Fatal(err)
 			}

@@ -234,7 +234,7 @@ def later(event, context):
 	lines := run("much")
 	// 8 MiB for lines of 9000 bytes and what each costs beside its text.
 	if n := len(lines); n < 900 || n > 950 || !strings.HasPrefix(lines[n-1], "furl: ") ||
-		!strings.HasSuffix(lines[n-1], " bytes of output dropped") {
+		!strings.HasSuffix(lines[n-1], " bytes of output were dropped") {
 		t.Errorf("%d lines, the last one %q", n, lines[n-1])
 	}
 	lines = run("long")
@@ -253,6 +253,50 @@ def later(event, context):
 	}
 	run("later")
 	await(t, func() bool { return fmt.Sprint(h.lines("")) == "[after the return]" }, func() any { return h.lines("") })
+}
+
+// A child that floods the output holds up neither its function nor others, and
+// fills nothing.
+func TestFlood(t *testing.T) {
+	h := newHouse(t, func(o *environment.Options) { o.MaxOutput, o.OutputRate = 1<<20, 1<<20 })
+	h.write("app.py", `
+import subprocess
+def handler(event, context):
+    if event == "flood": subprocess.Popen(["yes", "x" * 1000])
+    print("the answer is", event)
+    return event
+`)
+	python := anyPython(t)
+	flooding, other := h.target("flooding", python, "app.handler"), h.target("other", python, "app.handler")
+	h.invoke(other, "first", `"first"`)
+	begin := time.Now()
+	h.invoke(flooding, "0", `"flood"`)
+	dropping := func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return strings.Contains(fmt.Sprint(h.events), "bytes of output were dropped")
+	}
+	for i := 0; i < 20 || !dropping() && time.Since(begin) < 10*time.Second; i++ {
+		if res := h.invoke(flooding, fmt.Sprint(i+1), `"again"`); string(res.Payload) != `"again"` || res.Init != 0 {
+			t.Fatalf("while its child floods the function answers %s, init %v", res.Payload, res.Init)
+		}
+		if res := h.invoke(other, "other", `"other"`); string(res.Payload) != `"other"` {
+			t.Fatalf("another function answers %s", res.Payload)
+		}
+	}
+	took := time.Since(begin)
+	if took > 10*time.Second {
+		t.Errorf("until the flood was noticed it took %v", took)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	kept := 0
+	for _, e := range h.events {
+		kept += len(e.Text)
+	}
+	if most := 1<<20 + int(took.Seconds()+1)<<20; kept > most || kept < 100<<10 {
+		t.Errorf("%d bytes of output are kept after %v", kept, took)
+	}
 }
 
 func TestTail(t *testing.T) {

@@ -3,7 +3,6 @@ package environment
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,9 +21,9 @@ func (e *environment) assignCustom(ctx context.Context, blank sandbox.Blank, cod
 	ln, err := blank.Listen(ctx)
 	if err != nil {
 		blank.Discard()
-		return fmt.Errorf("environment: %w", err)
+		return lost(err)
 	}
-	box, err := blank.Assign(ctx, sandbox.Assignment{Code: code, Launch: func(l sandbox.Layout) sandbox.Launch {
+	box, err := blank.Assign(ctx, sandbox.Assignment{Code: code, Network: e.network(), Launch: func(l sandbox.Layout) sandbox.Launch {
 		env := e.variables(ctx, l)
 		env["AWS_LAMBDA_RUNTIME_API"] = ln.Addr().String()
 		return sandbox.Launch{Path: filepath.Join(l.Code, "bootstrap"), Env: environ(env)}
@@ -34,7 +33,7 @@ func (e *environment) assignCustom(ctx context.Context, blank sandbox.Blank, cod
 		if refused, ok := errors.AsType[*os.PathError](err); ok && strings.HasSuffix(refused.Path, "bootstrap") {
 			return invalidEntrypoint("fork/exec /var/task/bootstrap: " + refused.Err.Error())
 		}
-		return fmt.Errorf("environment: %w", err)
+		return lost(err)
 	}
 	if err := e.occupy(box); err != nil {
 		ln.Close()

@@ -101,6 +101,7 @@ func customInvoke(handler, id, event string, header http.Header, call callFunc) 
 		show(call("GET", "invocation/next", ""))
 		show(call("POST", "invocation/next", ""))
 		show(call("GET", "nonsense", ""))
+		show(elsewhere())
 		call("POST", respond, `"right"`)
 	case "mode":
 		show(call("POST", respond, `"x"`, "Lambda-Runtime-Function-Response-Mode", "odd"))
@@ -143,6 +144,23 @@ func stream(fail bool, id string) {
 	}
 }
 
+// elsewhere asks for an event as a page does whose host name was made to mean the
+// runtime's address.
+func elsewhere() (*http.Response, string) {
+	req, err := http.NewRequest("GET", "http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/invocation/next", nil)
+	if err != nil {
+		panic(err)
+	}
+	req.Host = "rebound.example.com"
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return &http.Response{}, err.Error()
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	return resp, string(text)
+}
+
 // truncate sends less than it announced.
 func truncate(id string) {
 	conn, err := net.Dial("tcp", os.Getenv("AWS_LAMBDA_RUNTIME_API"))
@@ -150,7 +168,7 @@ func truncate(id string) {
 		return
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nshort", id)
+	fmt.Fprintf(conn, "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\nshort", id, os.Getenv("AWS_LAMBDA_RUNTIME_API"))
 	conn.(*net.TCPConn).CloseWrite()
 	io.Copy(io.Discard, conn)
 }
@@ -191,7 +209,8 @@ func TestCustomRuntime(t *testing.T) {
 		{"wrong", `{}`, `"right"`, "", []string{
 			`400 application/json {"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`,
 			`400 application/json {"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`,
-			fmt.Sprintf(refused, "Running", "Ready"), `405 text/plain; charset=utf-8 Method Not Allowed`, `404 text/plain; charset=utf-8 404 page not found`}},
+			fmt.Sprintf(refused, "Running", "Ready"), `405 text/plain; charset=utf-8 Method Not Allowed`, `404 text/plain; charset=utf-8 404 page not found`,
+			`403 text/plain; charset=utf-8 not for browsers`}},
 		{"mode", `{}`, `{"errorType":"Runtime.InvalidResponseModeHeader","errorMessage":"RequestId: id Error: Invalid function response mode"}`, "Runtime.InvalidResponseModeHeader", nil},
 		{"large", `{}`, `{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}`, "Function.ResponseSizeTooLarge", nil},
 		{"stream", `{}`, `one two`, "", nil},

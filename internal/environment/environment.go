@@ -19,6 +19,8 @@ const (
 	blankWait = 20 * time.Second
 	// exitWait is how long a runtime that closed its channel may take to end.
 	exitWait = 500 * time.Millisecond
+	// bootAttempts is how often a sandbox that was lost while it started is replaced.
+	bootAttempts = 4
 	// sampleEvery is the shortest time between two looks at memory use.
 	sampleEvery = 100 * time.Millisecond
 )
@@ -43,11 +45,16 @@ type environment struct {
 	memory  int64 // peak in bytes, as last seen
 	sampled time.Time
 
-	// The pool's, under its mutex. replaced is set when the stock was told to
-	// replace the interpreter that this environment took from it.
-	group     *group
-	idleSince time.Time
-	replaced  bool
+	// inside is set while the stock's gate counts this environment's cold start,
+	// and hit when its blank came off a shelf.
+	inside, hit bool
+
+	// The pool's, under its mutex. rest is set while the environment is idle and
+	// frozen or about to be; waking is the rest that the invocation under way ends.
+	group        *group
+	idle         bool
+	idleSince    time.Time
+	rest, waking *rest
 
 	mu     sync.Mutex
 	box    sandbox.Env
@@ -61,7 +68,7 @@ func (p *Pool) newEnvironment(t *state.Target) *environment {
 	if p.opts.Format != nil {
 		format = func(dst []byte, ev *Event) []byte { return p.opts.Format(dst, t, ev) }
 	}
-	e.out = newOutput(p.opts.MaxOutput, func(events []Event) { p.opts.Output(t, e.stream, events) }, format)
+	e.out = newOutput(p.opts.MaxOutput, p.opts.OutputRate, func(events []Event) { p.opts.Output(t, e.stream, events) }, format)
 	return e
 }
 
@@ -99,8 +106,34 @@ func (e *environment) open(ctx context.Context) error {
 	return nil
 }
 
-// boot starts the runtime with the function's code and waits for its init.
+// boot starts the runtime with the function's code and waits for its init. A
+// sandbox that was lost before the function's code ran is replaced.
 func (e *environment) boot(ctx context.Context, deadline time.Time) error {
+	for attempt := 1; ; attempt++ {
+		err := e.bootOnce(ctx, deadline)
+		if _, lost := errors.AsType[*sandboxError](err); !lost || attempt == bootAttempts || ctx.Err() != nil {
+			return err
+		}
+		e.shut()
+	}
+}
+
+// sandboxError is a sandbox that could not be made or given a function's code, for
+// no reason of the function's.
+type sandboxError struct{ cause error }
+
+// lost makes a *sandboxError of a driver's error, unless time was up.
+func lost(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return fmt.Errorf("environment: %w", err)
+	}
+	return &sandboxError{err}
+}
+
+func (e *sandboxError) Unwrap() error { return e.cause }
+func (e *sandboxError) Error() string { return "environment: " + e.cause.Error() }
+
+func (e *environment) bootOnce(ctx context.Context, deadline time.Time) error {
 	p, v := e.pool, e.target.Version
 	code, err := p.opts.CodeDir(ctx, v)
 	if err != nil {
@@ -108,7 +141,8 @@ func (e *environment) boot(ctx context.Context, deadline time.Time) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, blankWait)
 	defer cancel()
-	blank, err := p.take(bounded, v)
+	e.leave()
+	blank, err := e.take(bounded)
 	if err != nil {
 		return err
 	}
@@ -132,6 +166,23 @@ func (e *environment) boot(ctx context.Context, deadline time.Time) error {
 		return err
 	}
 	return slow(box, v)
+}
+
+// leave tells the stock that the cold start is over, with the first invocation or
+// for want of one.
+func (e *environment) leave() {
+	if e.inside {
+		e.inside = false
+		e.pool.stock.gate.leave()
+	}
+}
+
+// network is what lies beyond the environment.
+func (e *environment) network() sandbox.Network {
+	if f := e.pool.opts.Network; f != nil {
+		return f(e.target)
+	}
+	return nil
 }
 
 func (e *environment) sandbox() sandbox.Env {
@@ -167,10 +218,22 @@ func (e *environment) kill() {
 	}
 }
 
+// killer is kill for a moment after that of the call, which holds the pool's mutex.
+// An environment that is being frozen must not end meanwhile: its cgroup could be
+// somebody else's then.
+func (e *environment) killer() func() {
+	rest, waking := e.rest, e.waking
+	return func() {
+		rest.wait()
+		waking.wait()
+		e.kill()
+	}
+}
+
 func (e *environment) assignManaged(ctx context.Context, blank sandbox.Blank, code string) error {
-	box, err := blank.Assign(ctx, sandbox.Assignment{Code: code})
+	box, err := blank.Assign(ctx, sandbox.Assignment{Code: code, Network: e.network()})
 	if err != nil {
-		return fmt.Errorf("environment: %w", err)
+		return lost(err)
 	}
 	if err := e.occupy(box); err != nil {
 		return err
@@ -211,14 +274,18 @@ func (e *environment) explain(err error, requestID string) *failure {
 	case errors.As(err, &start):
 		return platformFailure("Runtime.ExitError", "RequestId: "+requestID+" Error: "+start.Error())
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		e.pool.counters.timeouts.Add(1)
 		return timeoutFailure(requestID, time.Duration(e.target.Version.Timeout)*time.Second)
 	case errors.Is(err, errGone):
 		f := exitFailure(requestID, e.exitText())
 		if o, ok := e.sandbox().(sandbox.OutOfMemory); ok && o.OutOfMemory() {
+			e.pool.counters.oom.Add(1)
 			return platformFailure("Runtime.OutOfMemory", "RequestId: "+requestID+" Error: Runtime exited with error: signal: killed")
 		}
+		e.pool.counters.exits.Add(1)
 		return f
 	case errors.Is(err, sandbox.ErrProtocol):
+		e.pool.counters.protocol.Add(1)
 		return platformFailure("Sandbox.Failure", "RequestId: "+requestID+" Error: Runtime sent data that is not an answer")
 	}
 	return nil

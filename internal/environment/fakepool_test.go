@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +23,12 @@ type fakePool struct {
 	initTime time.Duration
 	refuse   error // of the driver
 	launched int
+	doomed   int // so many of the next invocations find their environment dead
+	// cannotFreeze and cannotThaw are what the boxes' methods return, and froze is
+	// how often Freeze was called.
+	cannotFreeze, cannotThaw error
+	froze                    atomic.Int64
+	early                    atomic.Int64 // times that a box was used while being frozen, or frozen in use
 }
 
 type noDriver struct{ sandbox.Driver }
@@ -35,7 +42,7 @@ func newFakePool(t *testing.T, opts Options) *fakePool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fakePool{Pool: p, initTime: time.Second}
+	f := &fakePool{Pool: p, initTime: time.Second, cannotFreeze: sandbox.ErrUnsupported}
 	p.launch = f.open
 	return f
 }
@@ -50,21 +57,63 @@ func (f *fakePool) open(_ context.Context, e *environment) error {
 	if refuse != nil {
 		return refuse
 	}
-	box := &fakeBox{exited: make(chan struct{})}
+	box := &fakeBox{of: f, exited: make(chan struct{})}
 	e.talk = &fakeTalk{name: name, box: box}
 	return e.occupy(box)
 }
 
 type fakeBox struct {
 	sandbox.Env
+	of     *fakePool
 	once   sync.Once
 	exited chan struct{}
+	frozen bool // or on the way to it
+	moving bool // on the way to it
+	busy   bool
+}
+
+// freezing is how long Freeze takes.
+const freezing = 3 * time.Millisecond
+
+func (b *fakeBox) Freeze() error {
+	b.of.mu.Lock()
+	b.of.froze.Add(1)
+	err := b.of.cannotFreeze
+	b.frozen, b.moving = err == nil, true
+	if b.busy {
+		b.of.early.Add(1)
+	}
+	b.of.mu.Unlock()
+	time.Sleep(freezing)
+	b.of.mu.Lock()
+	b.moving = false
+	b.of.mu.Unlock()
+	return err
+}
+
+func (b *fakeBox) Thaw() error {
+	b.of.mu.Lock()
+	defer b.of.mu.Unlock()
+	if b.moving {
+		b.of.early.Add(1)
+	}
+	if b.of.cannotThaw == nil {
+		b.frozen = false
+	}
+	return b.of.cannotThaw
 }
 
 func (b *fakeBox) Exited() <-chan struct{}       { return b.exited }
 func (b *fakeBox) Exit() sandbox.Exit            { return sandbox.Exit{Code: 1} }
 func (b *fakeBox) Stats() (sandbox.Stats, error) { return sandbox.Stats{}, nil }
-func (b *fakeBox) Retire(time.Duration)          { b.once.Do(func() { close(b.exited) }) }
+func (b *fakeBox) Retire(time.Duration) {
+	b.of.mu.Lock()
+	if b.moving {
+		b.of.early.Add(1)
+	}
+	b.of.mu.Unlock()
+	b.once.Do(func() { close(b.exited) })
+}
 
 type fakeTalk struct {
 	name int
@@ -73,9 +122,24 @@ type fakeTalk struct {
 
 func (f *fakeTalk) init(time.Time) error { return nil }
 func (f *fakeTalk) close()               {}
+func (f *fakeTalk) idle() bool           { return true }
 func (f *fakeTalk) invoke(inv *Invocation, deadline time.Time) (answer, error) {
+	f.box.of.mu.Lock()
+	frozen, doomed := f.box.frozen, f.box.of.doomed > 0
+	f.box.of.doomed--
+	f.box.busy = true
+	f.box.of.mu.Unlock()
+	defer func() { f.box.of.mu.Lock(); f.box.busy = false; f.box.of.mu.Unlock() }()
+	if doomed {
+		f.box.Retire(0)
+		return answer{}, errNotRun
+	}
+	if frozen {
+		return answer{}, errors.New("it is frozen")
+	}
 	switch text := string(inv.Event); text {
 	case "crash":
+		time.Sleep(time.Millisecond) // so that who was served before it is heard before it
 		f.box.Retire(0)
 		return answer{}, errGone
 	case "dead":
@@ -132,7 +196,10 @@ func (f *fakePool) shut(t *testing.T) {
 		t.Error(err)
 	}
 	f.check(t)
-	if s := f.Stats(); s != (Stats{}) {
+	if n := f.early.Load(); n > 0 {
+		t.Errorf("%d environments were used or ended while they were being frozen", n)
+	}
+	if s := f.Stats(); s.Idle+s.Busy+s.Starting+s.Blanks+s.Waiting+s.Underway > 0 {
 		t.Errorf("left after close: %+v", s)
 	}
 	if len(f.groups)+len(f.functions)+len(f.environments)+f.unreserved+f.waiters.Len() > 0 {

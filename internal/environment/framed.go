@@ -20,6 +20,10 @@ const (
 	kindFailed  = 4 // body: error type, line feed, payload
 	kindTooLong = 5 // the answer was longer than the limit
 	kindStream  = 6 // body: content type, line feed, what was streamed
+
+	// Instead of kindInit, a first question can be kindCompile; see compile.go.
+	kindCompile  = 7
+	kindCompiled = 8
 )
 
 // answer is what a runtime said about an invocation.
@@ -39,6 +43,8 @@ type answer struct {
 type protocol interface {
 	init(deadline time.Time) error
 	invoke(inv *Invocation, deadline time.Time) (answer, error)
+	// idle reports, between invocations, whether the program waits for the next one.
+	idle() bool
 	close()
 }
 
@@ -141,6 +147,9 @@ func (f *framed) ask(kind byte, number uint64, head, body []byte, deadline time.
 	}
 	return answer{}, fmt.Errorf("environment: answer of kind %d: %w", a.Kind, sandbox.ErrProtocol)
 }
+
+// idle: the bootstrap does nothing after its answer but to wait for a question.
+func (f *framed) idle() bool { return true }
 
 // close has nothing to do: the channel is the sandbox's.
 func (f *framed) close() {}

@@ -32,7 +32,6 @@ type house struct {
 // left behind.
 func newHouse(t testing.TB, change ...func(*environment.Options)) *house {
 	t.Helper()
-	h := &house{t: t, code: t.TempDir()}
 	command, err := sandbox.SelfSupervisor()
 	if err != nil {
 		t.Fatal(err)
@@ -43,6 +42,14 @@ func newHouse(t testing.TB, change ...func(*environment.Options)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return openHouse(t, driver, work, files, change)
+}
+
+// openHouse is newHouse on a driver that works in a directory, of a process that had
+// so many files open before.
+func openHouse(t testing.TB, driver sandbox.Driver, work string, files int, change []func(*environment.Options)) *house {
+	t.Helper()
+	h := &house{t: t, code: t.TempDir()}
 	runtimes := make(map[string]string) // so that no test searches again
 	for _, i := range installed() {
 		if i.Err == nil {
@@ -61,6 +68,7 @@ func newHouse(t testing.TB, change ...func(*environment.Options)) *house {
 	for _, c := range change {
 		c(&opts)
 	}
+	var err error
 	if h.pool, err = environment.NewPool(opts); err != nil {
 		t.Fatal(err)
 	}

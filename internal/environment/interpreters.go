@@ -50,6 +50,15 @@ func (e *InterpreterError) Error() string {
 	return fmt.Sprintf("%s; install it (%s) or name it with --runtime %s=%s", what, f.install(version), e.Runtime, f.example(version))
 }
 
+// Install says how to get an interpreter, "" for a runtime that has none.
+func (e *InterpreterError) Install() string {
+	f, version, ok := familyOf(e.Runtime)
+	if !ok {
+		return ""
+	}
+	return f.install(version)
+}
+
 // supported lists the managed runtimes: "a to b, c to d,".
 func supported() string {
 	var b strings.Builder

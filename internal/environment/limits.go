@@ -2,9 +2,7 @@ package environment
 
 import (
 	"context"
-	"maps"
 	"os"
-	"slices"
 	"time"
 
 	"furl/internal/state"
@@ -64,6 +62,7 @@ func (p *Pool) evict() bool {
 // dropIdle ends the n environments that were not used for the longest time.
 func (p *Pool) dropIdle(g *group, n int) {
 	for _, e := range g.idle[:n] {
+		e.idle = false
 		p.drop(e)
 	}
 	rest := copy(g.idle, g.idle[n:])
@@ -82,7 +81,7 @@ func (p *Pool) reap() {
 			return
 		case now := <-tick.C:
 			p.reapIdle(now.Add(-p.opts.IdleTimeout))
-			p.stock.reap(now.Add(-p.opts.IdleTimeout))
+			p.stock.reap(now, now.Add(-p.opts.IdleTimeout))
 		}
 	}
 }
@@ -117,30 +116,8 @@ func (p *Pool) Update(live func(key string) *state.Target) {
 	p.balance()
 }
 
-// Warm has an interpreter of the runtime wait for the first function.
-func (p *Pool) Warm(runtime string) { p.stock.fill(runtime) }
-
-// Stats are the pool's figures at one moment.
-type Stats struct {
-	Idle, Busy, Starting int // environments
-	Blanks               int // interpreters without a function
-	Waiting              int // invocations without an environment
-	Underway             int // invocations, waiting ones included
-}
-
-// Stats counts.
-func (p *Pool) Stats() Stats {
-	s := Stats{Blanks: p.stock.count()}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, g := range p.groups {
-		s.Idle += len(g.idle)
-		s.Busy += g.busy
-		s.Starting += g.starting
-	}
-	s.Waiting, s.Underway = p.waiters.Len(), p.underway
-	return s
-}
+// Warm has a blank of the runtime wait for the first function of an account.
+func (p *Pool) Warm(runtime, account string) { p.stock.warm(p.shelfKey(runtime, account)) }
 
 // Close refuses new invocations, waits until ctx is done for those under way,
 // ends what then still runs, and returns when nothing is left.
@@ -182,9 +159,8 @@ func (p *Pool) kill() {
 		p.abandon(w)
 		w.grant <- grant{err: ErrClosed}
 	}
-	all := slices.Collect(maps.Keys(p.environments))
-	p.mu.Unlock()
-	for _, e := range all {
-		p.wg.Go(e.kill)
+	for e := range p.environments {
+		p.wg.Go(e.killer())
 	}
+	p.mu.Unlock()
 }

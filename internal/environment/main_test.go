@@ -1,6 +1,8 @@
 package environment_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"testing"
 
@@ -15,6 +17,22 @@ func TestMain(m *testing.M) {
 	case os.Getenv("ENVIRONMENT_TEST_BOOTSTRAP") != "":
 		os.Exit(customRuntime())
 	default:
-		os.Exit(m.Run())
+		os.Exit(run(m))
 	}
+}
+
+// dirVar names a directory for the tests' files that every user may read.
+const dirVar = "ENVIRONMENT_TEST_DIR"
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "furl-environment-test-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = errors.Join(os.Chmod(dir, 0o755), os.Setenv(dirVar, dir))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
 }

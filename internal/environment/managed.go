@@ -18,12 +18,11 @@ import (
 	"time"
 
 	"furl/internal/sandbox"
-	"furl/internal/state"
 )
 
 // bootstraps are the programs of managed runtimes: a directory for each family.
 //
-//go:embed runtime/python/bootstrap.py runtime/node
+//go:embed runtime/python/*.py runtime/node
 var bootstraps embed.FS
 
 // family is what the managed runtimes of one language have in common. Functions
@@ -45,6 +44,15 @@ type family struct {
 	// compile are arguments with which an interpreter prepares the bootstrap in
 	// dir. It could not in a sandbox that shows it read-only. May be nil.
 	compile func(dir string) []string
+	// zygote are arguments with which an interpreter, with the bootstrap in dir,
+	// becomes a process that makes its like by fork. Nil where it cannot.
+	zygote func(dir string) []string
+	// cost is what an interpreter that waits occupies, in bytes.
+	cost int64
+	// precompiled names the form in which an interpreter of a full version finds
+	// modules compiled ahead: what ends their files' names, before ".pyc". Nil for
+	// a family that has none.
+	precompiled func(version string) string
 	// early are variables of functions that an interpreter reads when it starts.
 	// A function that has one of them gets an interpreter of its own.
 	early []string
@@ -196,17 +204,61 @@ func (p *Pool) compile(ctx context.Context, f *family, interpreter string) {
 	}
 }
 
-// take is a blank for a version: one from the stock, or one started for it when
-// it has variables that come too late for those.
-func (p *Pool) take(ctx context.Context, v *state.Version) (sandbox.Blank, error) {
-	f, _, ok := familyOf(v.Runtime)
-	if !ok {
-		return p.stock.take(ctx, v.Runtime)
+// shelfKey is that of the blanks for an account's functions.
+func (p *Pool) shelfKey(runtime, account string) shelfKey {
+	f, _, ok := familyOf(runtime)
+	if !ok || f.zygote == nil || p.opts.Strict {
+		return shelfKey{runtime: runtime}
 	}
-	early := maps.Clone(v.Environment)
-	maps.DeleteFunc(early, func(name, _ string) bool { return !slices.Contains(f.early, name) })
+	return shelfKey{runtime, account}
+}
+
+// blankSpec is the program that waits on a shelf. That of a custom runtime is the
+// function's own, so nothing runs there yet.
+func (p *Pool) blankSpec(ctx context.Context, key shelfKey) (sandbox.Spec, error) {
+	if isCustom(key.runtime) {
+		return sandbox.Spec{Name: key.runtime}, nil
+	}
+	spec, err := p.spec(ctx, key.runtime)
+	if err == nil && key.owner != "" {
+		f, _, _ := familyOf(key.runtime)
+		spec.Zygote, spec.Owner = f.zygote(p.dirs[f.name]), key.owner
+	}
+	return spec, err
+}
+
+const (
+	// customCost and forkedCost are what a sandbox that waits for a function's
+	// bootstrap, and a forked interpreter, occupy.
+	customCost = 1 << 20
+	forkedCost = 3 << 20
+)
+
+// blankCost is what the stock is charged for a blank, in bytes.
+func (p *Pool) blankCost(key shelfKey) int64 {
+	f, _, ok := familyOf(key.runtime)
+	switch {
+	case !ok:
+		return customCost
+	case key.owner != "":
+		return forkedCost
+	}
+	return f.cost
+}
+
+// take is a blank for the environment: one from the stock, or one started for it
+// when the function has variables that come too late for those.
+func (e *environment) take(ctx context.Context) (sandbox.Blank, error) {
+	p, v := e.pool, e.target.Version
+	var early map[string]string
+	if f, _, ok := familyOf(v.Runtime); ok {
+		early = maps.Clone(v.Environment)
+		maps.DeleteFunc(early, func(name, _ string) bool { return !slices.Contains(f.early, name) })
+	}
 	if len(early) == 0 {
-		return p.stock.take(ctx, v.Runtime)
+		b, hit, err := p.stock.take(ctx, p.shelfKey(v.Runtime, e.target.Function.Account))
+		e.inside, e.hit = err == nil, hit
+		return b, err
 	}
 	spec, err := p.spec(ctx, v.Runtime)
 	if err != nil {

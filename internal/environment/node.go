@@ -17,6 +17,7 @@ func node() *family {
 		versions: []string{"16", "18", "20", "22", "24"},
 		// The directory's package.json names the program in it.
 		args:  func(dir string) []string { return []string{dir} },
+		cost:  10 << 20,
 		env:   []string{"LANG=en_US.UTF-8", "TZ=:UTC"},
 		early: []string{"NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "NODE_NO_WARNINGS", "NODE_DEBUG", "NODE_COMPILE_CACHE", "UV_THREADPOOL_SIZE"},
 		variables: func(env map[string]string, version string, l sandbox.Layout) {

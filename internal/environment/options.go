@@ -29,6 +29,14 @@ type Options struct {
 	// Credentials are the variables that hold the execution role's
 	// credentials. Nil, or an empty answer: the function gets none.
 	Credentials func(context.Context, *state.Target) map[string]string
+	// Network is what lies beyond a function's sandbox; see sandbox.Network. Nil, or
+	// a nil answer: nothing.
+	Network func(*state.Target) sandbox.Network
+	// Strict forbids sandboxes that are forked from a process they share memory
+	// with. Otherwise functions of one account may get such, and share what its
+	// interpreter made up at its start: where things lie in memory, and the secret
+	// of its hash tables.
+	Strict bool
 	// Output receives what an environment prints and the platform's records,
 	// in order, one call at a time for each stream. It is called on the path
 	// of requests: it must hand over to its own goroutine what takes time,
@@ -55,12 +63,14 @@ type Options struct {
 	// MaxAge after how long it is replaced: 10 min and 4 h when zero.
 	IdleTimeout time.Duration
 	MaxAge      time.Duration
-	// MaxBlanks is how many started interpreters may wait for a function, per
-	// runtime; 2 when zero.
-	MaxBlanks int
+	// BlankMemory is how much memory sandboxes that wait for a function may occupy
+	// together, in bytes, by estimate; 64 MiB or 3 % of this machine's, whichever is
+	// more, when zero.
+	BlankMemory int64
 	// MaxOutput is how many bytes of output are kept per invocation; 8 MiB
-	// when zero.
-	MaxOutput int
+	// when zero. OutputRate is how many an environment may print per second in
+	// the long run, whatever its invocations; 4 MiB when zero.
+	MaxOutput, OutputRate int
 
 	Logger *slog.Logger
 }
@@ -76,8 +86,9 @@ func (o *Options) check() error {
 	setDefault(&o.InitTimeout, 10*time.Second)
 	setDefault(&o.IdleTimeout, 10*time.Minute)
 	setDefault(&o.MaxAge, 4*time.Hour)
-	setDefault(&o.MaxBlanks, 2)
+	setDefault(&o.BlankMemory, max(64<<20, totalMemory()*3/100))
 	setDefault(&o.MaxOutput, 8<<20)
+	setDefault(&o.OutputRate, 4<<20)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

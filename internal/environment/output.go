@@ -1,17 +1,30 @@
 package environment
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // lineOverhead is what a line costs in the log beside its text, in bytes:
 // without it, empty lines would be free.
 const lineOverhead = 128
+
+const (
+	// readAtOnce is how much output is taken before others get their turn. It is
+	// also the most that a pipe of an unprivileged program holds, so what was printed
+	// before an invocation ended is taken, and no more than that waited for.
+	readAtOnce = 1 << 20
+	// floodPause follows each read of output that is only thrown away: a flood must
+	// not keep the server busy.
+	floodPause = time.Millisecond
+)
 
 // tailSize is the size of a log tail.
 const tailSize = 4096
@@ -22,10 +35,14 @@ const tailSize = 4096
 // A goroutine reads whenever there is something, so that no function waits for
 // its output to be taken. Before an invocation ends, the goroutine that invoked
 // takes what is left itself: one read that usually finds nothing.
+//
+// What is kept is limited in an invocation, and between two, by limit, and over time
+// by the allowance, which grows with rate. The rest is dropped, and counted.
 type output struct {
 	deliver func([]Event)
 	format  func(dst []byte, e *Event) []byte
 	limit   int
+	rate    float64          // of the allowance, in bytes per second
 	take    func(fd uintptr) // read, as Control wants it
 
 	mu     sync.Mutex
@@ -36,15 +53,18 @@ type output struct {
 	last   time.Time // of the last event
 
 	requestID string
-	budget    int
+	budget    int // what is left of limit
+	allowance float64
+	allowed   time.Time // when it was counted
 	dropped   int
 	tail      []byte
 	tailing   bool
 }
 
-func newOutput(limit int, deliver func([]Event), format func([]byte, *Event) []byte) *output {
-	o := &output{deliver: deliver, format: format, limit: limit, budget: limit}
-	o.take = func(fd uintptr) { o.read(fd) }
+func newOutput(limit, rate int, deliver func([]Event), format func([]byte, *Event) []byte) *output {
+	o := &output{deliver: deliver, format: format, limit: limit, rate: float64(rate),
+		budget: limit, allowance: float64(max(limit, rate)), allowed: time.Now()}
+	o.take = func(fd uintptr) { o.read(fd, readAtOnce) }
 	return o
 }
 
@@ -64,22 +84,42 @@ func (o *output) attach(file *os.File, wg *sync.WaitGroup) error {
 
 // pump reads until the output's end.
 func (o *output) pump(raw syscall.RawConn) {
-	// The error is that of a closed file, which is how a sandbox ends.
-	raw.Read(func(fd uintptr) bool {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		err := o.read(fd)
-		o.flush()
-		return err != nil
-	})
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		var err error
+		flood := false
+		closed := raw.Read(func(fd uintptr) bool {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			most := readAtOnce
+			if flood = o.spent(); flood {
+				most = 2 * len(o.buf)
+			}
+			err = o.read(fd, most)
+			o.flush()
+			return err != nil
+		})
+		if closed != nil || err != errMore { // which is how a sandbox ends
+			return
+		}
+		if flood {
+			pause.Reset(floodPause)
+			<-pause.C
+		}
+	}
 }
 
-// read takes what is there. It returns nil when more may come.
-func (o *output) read(fd uintptr) error {
+// errMore: there is more to read.
+var errMore = errors.New("environment: more output")
+
+// read takes what is there, up to most bytes or some more. It returns nil when it
+// found the end of what is there for now, and io.EOF at that of the output.
+func (o *output) read(fd uintptr, most int) error {
 	if o.buf == nil {
 		o.buf = make([]byte, 32<<10)
 	}
-	for {
+	for done := 0; done < most; {
 		n, err := syscall.Read(int(fd), o.buf)
 		switch {
 		case err == syscall.EINTR:
@@ -91,21 +131,61 @@ func (o *output) read(fd uintptr) error {
 		case n == 0:
 			return io.EOF
 		}
+		done += n
+		if o.spent() {
+			o.drop(n)
+			continue
+		}
 		now := time.Now()
+		o.allow(now)
 		o.lines.feed(o.buf[:n], func(text []byte) { o.line(now, text) })
 		if len(o.events) > 256 {
 			o.flush()
 		}
 	}
+	return errMore
 }
 
-// line adds one line unless the invocation has printed too much.
+// spent reports whether nothing more will be kept until the next invocation.
+func (o *output) spent() bool { return o.budget <= lineOverhead }
+
+// drop throws away what was read and the line that it would have ended.
+func (o *output) drop(n int) {
+	o.lines.flush(func(text []byte) { o.dropped += len(text) })
+	o.dropped += n
+}
+
+// allow lets the allowance grow for the time that has passed.
+func (o *output) allow(now time.Time) {
+	o.allowance = min(o.allowance+o.rate*max(0, now.Sub(o.allowed)).Seconds(), max(o.rate, float64(o.limit)))
+	o.allowed = now
+}
+
+// quiet reports whether there is nothing to read.
+func (o *output) quiet() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	waiting := 0
+	if o.raw != nil {
+		o.raw.Control(func(fd uintptr) { // fails when the sandbox is gone, which is quiet
+			waiting, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		})
+	}
+	return waiting == 0
+}
+
+// line adds one line unless the function has printed too much.
 func (o *output) line(now time.Time, text []byte) {
-	if len(text)+lineOverhead > o.budget {
+	cost := len(text) + lineOverhead
+	if cost > o.budget || float64(cost) > o.allowance {
 		o.dropped += len(text)
+		if cost > o.budget {
+			o.budget = 0 // shorter ones would only make gaps harder to see
+		}
 		return
 	}
-	o.budget -= len(text) + lineOverhead
+	o.budget -= cost
+	o.allowance -= float64(cost)
 	o.add(Event{Kind: Line, Time: now, RequestID: o.requestID, Text: string(text)})
 }
 
@@ -140,6 +220,7 @@ func (o *output) flush() {
 func (o *output) record(e Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.account()
 	o.add(e)
 	o.flush()
 }
@@ -148,7 +229,8 @@ func (o *output) record(e Event) {
 func (o *output) begin(requestID string, now time.Time, tail bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.closeLines(now)
+	o.lines.flush(func(text []byte) { o.line(now, text) })
+	o.account()
 	o.requestID, o.tailing, o.tail = requestID, tail, nil
 	o.add(Event{Kind: Start, Time: now, RequestID: requestID})
 }
@@ -170,15 +252,14 @@ func (o *output) drain(now time.Time) {
 	if o.raw != nil {
 		o.raw.Control(o.take) // fails when the sandbox is gone, and its output with it
 	}
-	o.closeLines(now)
+	o.lines.flush(func(text []byte) { o.line(now, text) })
 }
 
-// closeLines ends an unfinished line and accounts for what was dropped.
-func (o *output) closeLines(now time.Time) {
-	o.lines.flush(func(text []byte) { o.line(now, text) })
+// account says how much was dropped and begins anew.
+func (o *output) account() {
 	if o.dropped > 0 {
-		o.add(Event{Kind: Line, Time: now, RequestID: o.requestID,
-			Text: fmt.Sprintf("furl: %d bytes of output dropped", o.dropped)})
+		o.add(Event{Kind: Line, Time: o.last, RequestID: o.requestID,
+			Text: fmt.Sprintf("furl: %d bytes of output were dropped", o.dropped)})
 	}
 	o.dropped, o.budget = 0, o.limit
 }
@@ -188,6 +269,7 @@ func (o *output) closeLines(now time.Time) {
 func (o *output) end(records ...Event) []byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.account()
 	for _, e := range records {
 		o.add(e)
 	}

@@ -13,6 +13,9 @@ import (
 // can serve another one. The error is errNotRun, or one that is not the
 // function's doing.
 func (e *environment) invoke(ctx context.Context, inv *Invocation) (res Result, usable bool, err error) {
+	if err := e.wake(); err != nil {
+		return Result{}, false, err
+	}
 	limit := time.Duration(e.target.Version.Timeout) * time.Second
 	begin := time.Now()
 	deadline := begin.Add(limit)

@@ -13,8 +13,8 @@ import (
 	"furl/internal/state"
 )
 
-// runAttempts is how often an event is given to another environment when the
-// one it was meant for had died before it saw it.
+// runAttempts is how many new environments an event is given to when they die before
+// they see it.
 const runAttempts = 3
 
 // starveAfter: when the longest waiting invocation of all functions waits
@@ -35,6 +35,8 @@ type Pool struct {
 	dirs         map[string]string // of the families' bootstraps
 	temporary    string            // what holds them, when it is not to be kept
 	compiled     sync.Map          // interpreter → *sync.Once: its form of the bootstrap
+	counters     counters
+	restless     chan struct{} // of capacity 1; wakes rests
 	// launch takes a new environment through its Init phase.
 	launch func(context.Context, *environment) error
 	wg     sync.WaitGroup
@@ -53,6 +55,8 @@ type Pool struct {
 	environments map[*environment]struct{}
 	starting     int
 	waiters      list.List // of *waiter, oldest first
+	// resting is set while rests looks for idle environments by itself.
+	resting bool
 }
 
 type groupKey struct{ key, digest string }
@@ -100,15 +104,16 @@ func NewPool(opts Options) (*Pool, error) {
 		opts: opts, log: opts.Logger, dirs: dirs, temporary: temporary,
 		interpreters: NewInterpreters(opts.Runtimes),
 		drained:      make(chan struct{}),
+		restless:     make(chan struct{}, 1),
 		groups:       make(map[groupKey]*group),
 		functions:    make(map[string]*function),
 		environments: make(map[*environment]struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.launch = func(ctx context.Context, e *environment) error { return e.open(ctx) }
-	p.stock = &stock{driver: opts.Driver, spec: p.spec, max: opts.MaxBlanks, log: opts.Logger,
-		wg: &p.wg, shelves: make(map[string]*shelf)}
+	p.stock = newStock(p)
 	p.wg.Go(p.reap)
+	p.wg.Go(p.rests)
 	return p, nil
 }
 
@@ -120,15 +125,25 @@ func (p *Pool) Interpreters() *Interpreters { return p.interpreters }
 // function does wrong is in the Result. Errors are *ThrottledError, ErrClosed,
 // ctx's, and failures of this node.
 func (p *Pool) Invoke(ctx context.Context, t *state.Target, inv *Invocation) (Result, error) {
-	for attempt := 1; ; attempt++ {
+	for attempt := 1; ; {
 		e, err := p.acquire(ctx, t)
 		if err != nil {
+			if refused, ok := errors.AsType[*ThrottledError](err); ok {
+				p.counters.throttled(refused.Reason)
+			}
 			return Result{}, err
 		}
+		fresh := e.fresh
 		res, usable, err := e.invoke(ctx, inv)
 		p.release(e, t, usable)
 		if errors.Is(err, errNotRun) && attempt < runAttempts {
+			if fresh { // else it died while it was idle, as all may have
+				attempt++
+			}
 			continue
+		}
+		if err == nil {
+			p.counters.answered(&res)
 		}
 		return res, err
 	}
@@ -151,11 +166,14 @@ func (p *Pool) acquire(ctx context.Context, t *state.Target) (*environment, erro
 		e := g.idle[n-1]
 		g.idle[n-1] = nil
 		g.idle = g.idle[:n-1]
+		e.idle = false
 		if e.gone() {
+			p.counters.exits.Add(1)
 			p.drop(e)
 			continue
 		}
 		g.busy++
+		e.waking, e.rest = e.rest, nil
 		p.mu.Unlock()
 		return e, nil
 	}
@@ -211,17 +229,13 @@ func (p *Pool) accept(gr grant, w *waiter, t *state.Target) (*environment, error
 // release ends an invocation of t and gives the environment to the next one.
 // The environment's own target may be older and have another reservation.
 func (p *Pool) release(e *environment, t *state.Target, usable bool) {
+	e.leave()
 	p.mu.Lock()
 	g := e.group
 	g.busy--
 	p.place(e, usable)
 	p.dismiss(g, t)
-	replace := !e.replaced
-	e.replaced = true
 	p.mu.Unlock()
-	if replace {
-		p.stock.fill(e.target.Version.Runtime)
-	}
 }
 
 // place puts a free environment to its next use: the oldest waiter, the idle
@@ -237,6 +251,7 @@ func (p *Pool) place(e *environment, usable bool) {
 	if w := first(&g.waiters); w != nil && !p.starving(w, now) {
 		p.abandon(w)
 		g.busy++
+		e.waking = nil
 		w.grant <- grant{env: e}
 		return
 	}
@@ -245,8 +260,10 @@ func (p *Pool) place(e *environment, usable bool) {
 		p.balance()
 		return
 	}
-	e.idleSince = now
+	e.leave()
+	e.idle, e.idleSince = true, now
 	g.idle = append(g.idle, e)
+	p.awaken()
 	if p.waiters.Len() > 0 {
 		p.balance()
 	}
@@ -283,7 +300,10 @@ func (p *Pool) balance() {
 func (p *Pool) start(e *environment) {
 	err := p.launch(p.ctx, e)
 	if err != nil {
+		e.leave()
 		e.shut()
+	} else if e.broken == nil {
+		p.counters.started(e.target.Version.Runtime, e.hit, e.initTime)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -324,7 +344,13 @@ func (p *Pool) abandon(w *waiter) {
 // drop ends an environment, in the background.
 func (p *Pool) drop(e *environment) {
 	delete(p.environments, e)
-	p.wg.Go(e.shut)
+	e.leave()
+	rest, waking := e.rest, e.waking
+	p.wg.Go(func() {
+		rest.wait()
+		waking.wait()
+		e.shut()
+	})
 }
 
 // functionKey is a target's key without the version.

@@ -183,6 +183,18 @@ func TestEventIsGivenToAnother(t *testing.T) {
 		if got := p.run(a, "1s"); got != "5" {
 			t.Errorf("got %s", got)
 		}
+		// So many die at once that none has been found dead yet.
+		var o order
+		for range 2 * runAttempts {
+			o.start("", func() string { return p.run(a, "1s") })
+		}
+		o.wg.Wait()
+		p.mu.Lock()
+		p.doomed = 2 * runAttempts
+		p.mu.Unlock()
+		if got := p.run(a, "1s"); got != "11" {
+			t.Errorf("got %s", got)
+		}
 		p.shut(t)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"furl/internal/sandbox"
 )
@@ -17,19 +18,34 @@ const bootstrapModule = "_furl_bootstrap"
 const pythonStart = "import sys; sys.path.insert(0, sys.argv[1]); import " + bootstrapModule +
 	" as b; del sys.path[0]; b.main()"
 
+// zygoteModule is the same for what makes a zygote of it, and pythonZygote starts that.
+const (
+	zygoteModule = "_furl_zygote"
+	pythonZygote = "import sys; sys.path.insert(0, sys.argv[1]); import " + zygoteModule + " as z, " +
+		bootstrapModule + " as b; del sys.path[0]; z.main(b)"
+)
+
 // python is the family of the managed Python runtimes.
 func python() *family {
 	return &family{
-		name:      "python",
-		installAs: map[string]string{"bootstrap.py": bootstrapModule + ".py"},
-		prefix:    "python",
-		versions:  []string{"3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"},
+		name: "python",
+		installAs: map[string]string{"bootstrap.py": bootstrapModule + ".py", "compile.py": "_furl_compile.py",
+			"zygote.py": zygoteModule + ".py", "rehearsal.py": "_furl_rehearsal.py"},
+		prefix:   "python",
+		versions: []string{"3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"},
 		// Isolated: no variables, no user site, no current directory; UTF-8 as
 		// in AWS's locale.
-		args: func(dir string) []string { return []string{"-I", "-X", "utf8", "-c", pythonStart, dir} },
-		env:  []string{"LANG=en_US.UTF-8", "LC_CTYPE=C.UTF-8", "TZ=:UTC"},
+		args:   func(dir string) []string { return []string{"-I", "-X", "utf8", "-c", pythonStart, dir} },
+		zygote: func(dir string) []string { return []string{"-I", "-X", "utf8", "-c", pythonZygote, dir} },
+		cost:   15 << 20,
+		env:    []string{"LANG=en_US.UTF-8", "LC_CTYPE=C.UTF-8", "TZ=:UTC"},
 		compile: func(dir string) []string {
-			return []string{"-I", "-m", "py_compile", filepath.Join(dir, bootstrapModule+".py")}
+			return []string{"-I", "-m", "compileall", "-q", dir}
+		},
+		precompiled: func(version string) string {
+			major, rest, _ := strings.Cut(version, ".")
+			minor, _, _ := strings.Cut(rest, ".")
+			return "cpython-" + major + minor
 		},
 		variables: func(env map[string]string, _ string, _ sandbox.Layout) { env["LC_CTYPE"] = "C.UTF-8" },
 		programs:  func(version string) []string { return []string{"python" + version} },

@@ -443,7 +443,7 @@ func TestRuntimeFilesAreKept(t *testing.T) {
 				t.Fatal(err)
 			}
 			files, err := filepath.Glob(dir + "/python-*/_furl_bootstrap.py")
-			compiled, _ := filepath.Glob(dir + "/python-*/__pycache__/*.pyc")
+			compiled, _ := filepath.Glob(dir + "/python-*/__pycache__/_furl_bootstrap.*.pyc")
 			if len(files) != 1 || len(compiled) != 1 || err != nil {
 				t.Fatalf("files %q and %q, %v", files, compiled, err)
 			}

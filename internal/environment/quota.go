@@ -26,7 +26,7 @@ func limit(blank sandbox.Blank, v *state.Version) error {
 		Processes: maxProcesses,
 	})
 	if err != nil {
-		return fmt.Errorf("environment: limits: %w", err)
+		return lost(fmt.Errorf("limits: %w", err))
 	}
 	return nil
 }

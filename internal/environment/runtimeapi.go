@@ -42,6 +42,7 @@ const (
 type runtimeAPI struct {
 	exited <-chan struct{} // closed when the bootstrap has ended
 	server http.Server
+	host   string // that requests must name; any when empty
 
 	events  chan *pending // to whoever waits in /next
 	started chan error    // the end of the Init phase: nil or *failure
@@ -73,6 +74,7 @@ func newRuntimeAPI(exited <-chan struct{}, logger *slog.Logger) *runtimeAPI {
 
 // serve answers requests on ln until close.
 func (a *runtimeAPI) serve(ln net.Listener, wg *sync.WaitGroup) {
+	a.host = ln.Addr().String()
 	wg.Go(func() { a.server.Serve(ln) })
 }
 
@@ -128,10 +130,17 @@ func (a *runtimeAPI) invoke(inv *Invocation, deadline time.Time) (answer, error)
 	}
 }
 
+func (a *runtimeAPI) idle() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state == stateReady
+}
+
 // ServeHTTP routes by hand: the paths are few and hold an id.
 func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Runtimes are no browsers: a page that found the port must get nowhere.
-	if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
+	// Runtimes are no browsers: a page that found the port must get nowhere, not even
+	// one whose host name was made to mean this address.
+	if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" || a.host != "" && r.Host != a.host {
 		http.Error(w, "not for browsers", http.StatusForbidden)
 		return
 	}

@@ -8,7 +8,7 @@
 // modules only.
 
 const Module = require('module');
-const { DONE, FAILED, HEADER, HELLO, exit, hangUp, receive, send } = require('./channel.cjs');
+const { DONE, FAILED, HEADER, HELLO, exit, hangUp, receive, rehearse, send } = require('./channel.cjs');
 const { Call } = require('./call.cjs');
 const { failureBody, unhandledRejection } = require('./errors.cjs');
 const { loadHandler } = require('./handler.cjs');
@@ -56,7 +56,7 @@ function watch() {
 async function initialize(frame, importModule) {
   const settings = parse(frame.toString('utf8', HEADER));
   const { environment } = settings;
-  for (const name of Object.keys(process.env)) delete process.env[name];
+  for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
   Object.assign(process.env, environment);
   process.chdir(settings.code);
   Module._initPaths(); // NODE_PATH is read at the start, when there was none
@@ -90,6 +90,24 @@ function split(frame) {
   return [{ requestId, trace, arn, client, identity, deadline }, text.slice(at)];
 }
 
+const REHEARSAL = Buffer.from(
+  '\0'.repeat(HEADER) +
+    '00000000-0000-0000-0000-000000000000\nRoot=1-00000000-000000000000000000000000\narn:aws:lambda\n\n\n' +
+    JSON.stringify({ version: '2.0', rawPath: '/', headers: { host: 'localhost' }, requestContext: { http: { method: 'GET' } } }),
+);
+
+/** Goes through what the first event will go through, so that it is loaded and compiled when that comes. */
+async function rehearsal(importModule) {
+  const settings = parse(JSON.stringify({ environment: { ...process.env }, limit: 1024 }));
+  Object.assign(process.env, settings.environment);
+  process.chdir(__dirname);
+  const handler = await loadHandler(__dirname, 'rehearsal.handler', importModule);
+  for (let i = 0; i < 3; i++) {
+    const [head, event] = split(REHEARSAL);
+    await new Promise((resolve) => new Call(settings, resolve).run(handler, head, event));
+  }
+}
+
 /** Answers events until the server goes away. */
 function serve({ handler, settings }) {
   let traceBefore = '';
@@ -116,6 +134,7 @@ function serve({ handler, settings }) {
 async function main() {
   const { importModule } = await import('./load.mjs');
   replaceStreams();
+  await rehearse(() => rehearsal(importModule));
   process.argv = [process.execPath, '/var/runtime/index.mjs'];
   process.mainModule = undefined; // on AWS there is none
   for (const name of Object.keys(require.cache)) delete require.cache[name];

@@ -30,7 +30,9 @@ ENOUGH = 256 << 10
 # compiler needs a hundred times as much memory as the text it reads.
 MAX_SOURCE = 2 << 20
 MAX_CONTENT = 8 << 20
+# The longest part of a name, and the longest name, that a package can hold.
 MAX_NAME = 255
+MAX_PATH = 1024
 
 # The flags of a .pyc that is valid whatever becomes of its source.
 UNCHECKED_HASH = 1
@@ -122,7 +124,8 @@ def compile_tree(top):
         if compiled is not None:
             place, content = compiled
             name = os.fsencode(os.path.relpath(place, top))
-            yield FILE.pack(len(name), len(content)) + name + content
+            if len(name) <= MAX_PATH:
+                yield FILE.pack(len(name), len(content)) + name + content
 
 
 def serve(receive, send, ident, body):
