@@ -11,8 +11,11 @@ import (
 )
 
 const (
-	// deployWait is how long a deployment waits for its code to be compiled.
+	// deployWait is how long a deployment waits for its code to be compiled, and
+	// turnWait how long for that to begin: few large packages must not hold up all
+	// small ones.
 	deployWait = 20 * time.Second
+	turnWait   = 2 * time.Second
 	// compileTime is how long a package may be compiled; it keeps what was
 	// compiled until then.
 	compileTime = 2 * time.Minute
@@ -43,7 +46,7 @@ type compiler struct {
 // compileJob is the compilation of one package.
 type compileJob struct {
 	runtime, sha, form string
-	done               chan struct{} // closed at its end
+	begun, done        chan struct{} // closed once it does not wait any more, and at its end
 }
 
 func newCompiler(trees *code.Cache, pool *environment.Pool, logger *slog.Logger) *compiler {
@@ -92,7 +95,7 @@ func (c *compiler) begin(ctx context.Context, runtime, sha string, deployment bo
 	if c.closed {
 		return nil
 	}
-	job := &compileJob{runtime, sha, form, make(chan struct{})}
+	job := &compileJob{runtime, sha, form, make(chan struct{}), make(chan struct{})}
 	c.jobs[key] = job
 	c.wg.Go(func() {
 		defer close(job.done)
@@ -121,8 +124,10 @@ func (c *compiler) run(job *compileJob) bool {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-c.ctx.Done():
+		close(job.begun)
 		return false
 	}
+	close(job.begun)
 	begin := time.Now()
 	var made environment.Compiled
 	_, err := c.trees.Derive(c.ctx, job.sha, job.form,
@@ -152,14 +157,22 @@ func (c *compiler) deploy(ctx context.Context, runtime, sha string) {
 	if job == nil {
 		return
 	}
-	timer := time.NewTimer(deployWait)
-	defer timer.Stop()
+	if within(ctx, turnWait, job.begun) && within(ctx, deployWait, job.done) || ctx.Err() != nil {
+		return
+	}
+	c.logger.Warn("code takes long to compile; until it is done, its functions start more slowly", "runtime", runtime, "code", sha)
+}
+
+// within waits for an event and reports whether it came before a time had passed
+// and ctx had ended.
+func within(ctx context.Context, d time.Duration, event <-chan struct{}) bool {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
 	select {
-	case <-job.done:
+	case <-event:
+		return true
 	case <-ctx.Done():
-	case <-timer.C:
-		c.logger.Warn("code takes long to compile; until it is done, its functions start more slowly",
-			"runtime", runtime, "code", sha)
+		return false
 	}
 }
 

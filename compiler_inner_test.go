@@ -158,6 +158,32 @@ func TestCompilerTakesLong(t *testing.T) {
 	})
 }
 
+// Packages that take long hold up the deployment of others for a moment only.
+func TestCompilerIsBusy(t *testing.T) {
+	dir := openTrees(t)
+	synctest.Test(t, func(t *testing.T) {
+		c, sha, _ := newFakeCompiler(t, dir, func(ctx context.Context) (environment.Compiled, error) {
+			<-ctx.Done()
+			return environment.Compiled{}, nil
+		})
+		for i := range compilers {
+			c.begin(t.Context(), fmt.Sprint("large", i), sha, false)
+		}
+		synctest.Wait()
+		begin := time.Now()
+		c.deploy(t.Context(), "small", sha)
+		if took := time.Since(begin); took != turnWait {
+			t.Errorf("a deployment waited %s", took)
+		}
+		<-time.After(2 * compileTime)
+		synctest.Wait()
+		if _, ok := c.tree(t.Context(), "small", sha); !ok {
+			t.Error("what waited for its turn was not compiled")
+		}
+		c.close()
+	})
+}
+
 // What fails is tried again in the next deployment, or after a while, not by
 // every start.
 func TestCompilerFails(t *testing.T) {

@@ -7,8 +7,11 @@ import (
 	"net"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
+
+	"furl/internal/isolation"
 )
 
 // Config is everything that is decided before a server starts. What may change
@@ -42,11 +45,29 @@ type Config struct {
 	// directory; they are not stored.
 	RootAccessKeyID     string
 	RootSecretAccessKey string
-	// Isolation is what functions run in: process (the server's user and
-	// network) or namespace (Linux: a sandbox of their own, without a network).
-	// A server that cannot have what is asked for does not start.
-	// Default: process.
+	// Isolation is what functions run in: required, best-effort, or a driver by
+	// its name, namespace, confined or process. A server that cannot have what
+	// is asked for does not start. Default: required where an address of Listen
+	// is beyond loopback, else best-effort. Any but process needs a Supervisor.
 	Isolation string
+	// Strict has every interpreter started for itself. Otherwise those of one
+	// account may be copies of one that waits ready, and then have the same
+	// addresses and hash secrets.
+	Strict bool
+	// Egress is what functions reach over the network: development (public and
+	// private addresses), production (public ones only) or none. Functions
+	// that share the server's network reach what it reaches. Default:
+	// development where every address of Listen is on loopback, else production.
+	Egress string
+	// EgressAllow are rules for what functions reach as well: 10.0.5.0/24:5432,
+	// db.example.com:5432, or FUNCTION=RULE for a single function.
+	EgressAllow []string
+	// EgressHostPorts are ports of the machine's own loopback that functions
+	// reach as host.furl.internal.
+	EgressHostPorts []int
+	// Metrics is an address, host:port, that serves figures for Prometheus at
+	// /metrics, to whoever asks. Empty: none.
+	Metrics string
 	// MaxEnvironments bounds the execution environments of this node.
 	// Default: 64.
 	MaxEnvironments int
@@ -55,8 +76,9 @@ type Config struct {
 	DrainTimeout time.Duration
 	// Supervisor is the command line of a program whose main begins with
 	// Supervise, usually SelfSupervisor(). It starts the functions' processes
-	// and ends them all when the server is gone, however it went. Without one,
-	// processes that functions leave behind may outlive a server that was killed.
+	// and ends them all when the server is gone, however it went. Without one
+	// there is no isolation but process, and processes that functions leave behind
+	// may outlive a server that was killed.
 	Supervisor []string
 	// Version is the program's own, for server.json and the logs.
 	Version string
@@ -75,8 +97,18 @@ const (
 
 // Values of Config.Isolation.
 const (
-	IsolationProcess   = "process"
-	IsolationNamespace = "namespace"
+	IsolationRequired   = isolation.Required
+	IsolationBestEffort = isolation.BestEffort
+	IsolationNamespace  = isolation.Namespace
+	IsolationConfined   = isolation.Confined
+	IsolationProcess    = isolation.Process
+)
+
+// Values of Config.Egress.
+const (
+	EgressDevelopment = "development"
+	EgressProduction  = "production"
+	EgressNone        = "none"
 )
 
 const (
@@ -96,7 +128,11 @@ func (c Config) withDefaults() Config {
 	}
 	c.Domain = orDefault(strings.ToLower(strings.TrimSuffix(c.Domain, ".")), "localhost")
 	c.URLAuth = orDefault(c.URLAuth, URLAuthClassic)
-	c.Isolation = orDefault(c.Isolation, IsolationProcess)
+	standards := [2]string{IsolationBestEffort, EgressDevelopment}
+	if c.beyondLoopback() {
+		standards = [2]string{IsolationRequired, EgressProduction}
+	}
+	c.Isolation, c.Egress = orDefault(c.Isolation, standards[0]), orDefault(c.Egress, standards[1])
 	if c.MaxEnvironments == 0 {
 		c.MaxEnvironments = 64
 	}
@@ -110,6 +146,16 @@ func (c Config) withDefaults() Config {
 		c.Access = c.Logger
 	}
 	return c
+}
+
+// beyondLoopback reports whether others than this machine can reach the server.
+// A name may lead anywhere.
+func (c Config) beyondLoopback() bool {
+	return slices.ContainsFunc(c.Listen, func(addr string) bool {
+		host, _, _ := net.SplitHostPort(addr)
+		ip := net.ParseIP(host)
+		return !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback())
+	})
 }
 
 func orDefault(s, d string) string {
@@ -143,8 +189,14 @@ func (c Config) Validate() error {
 	if c.URLAuth != "" && c.URLAuth != URLAuthClassic && c.URLAuth != URLAuthDual {
 		bad("url-auth %q: want %s or %s", c.URLAuth, URLAuthClassic, URLAuthDual)
 	}
-	if c.Isolation != "" && c.Isolation != IsolationProcess && c.Isolation != IsolationNamespace {
-		bad("isolation %q: want %s or %s", c.Isolation, IsolationProcess, IsolationNamespace)
+	if c.Isolation != "" && !slices.Contains(isolation.Levels(), c.Isolation) {
+		bad("isolation %q: want one of %s", c.Isolation, strings.Join(isolation.Levels(), ", "))
+	}
+	errs = append(errs, c.validateEgress()...)
+	if c.Metrics != "" {
+		if _, _, err := net.SplitHostPort(c.Metrics); err != nil {
+			bad("metrics address %q: want host:port, for example 127.0.0.1:9100", c.Metrics)
+		}
 	}
 	if (c.RootAccessKeyID == "") != (c.RootSecretAccessKey == "") {
 		bad("a root access key needs both an id and a secret")

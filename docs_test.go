@@ -73,6 +73,7 @@ func runTutorial(t *testing.T, script string) string {
 		"HOME=" + filepath.Join(dir, "home"),
 		"FURL_DATA_DIR=" + filepath.Join(dir, "data"),
 		"FURL_LISTEN=127.0.0.1:0",
+		"FURL_ISOLATION=process", // under -race the server is no static program
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	var out bytes.Buffer

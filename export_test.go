@@ -26,3 +26,6 @@ func TimeBody(w http.ResponseWriter, r *http.Request) io.ReadCloser { return tim
 func Certificates(ca *localca.Authority, now func() time.Time) func() (*tls.Certificate, error) {
 	return (&leaves{ca: ca, names: []string{"localhost"}, now: now}).current
 }
+
+// Defaults fills in what was left empty.
+func Defaults(c Config) Config { return c.withDefaults() }

@@ -37,7 +37,7 @@ func newFront(ctx context.Context, c Config) (*front, error) {
 	f := &front{config: c}
 	slots := make(chan struct{}, maxConnections())
 	for _, addr := range c.Listen {
-		l, err := listen(ctx, addr)
+		l, err := listen(ctx, addr, "--listen")
 		if err != nil {
 			return nil, errors.Join(err, f.close())
 		}

@@ -12,13 +12,14 @@ package furl
 
 import (
 	"furl/internal/sandbox"
+	"furl/internal/sandbox/confined"
 	"furl/internal/sandbox/namespace"
 )
 
 // Supervise is called first in the main of a program that serves as its own
-// Config.Supervisor, or with IsolationNamespace. It reports whether the process was started as one: then
-// its work is done, and main must return.
-func Supervise() bool { return namespace.Main() || sandbox.Supervise() }
+// Config.Supervisor. It reports whether the process was started as one, or as a
+// part of a sandbox: then its work is done, and main must return.
+func Supervise() bool { return namespace.Main() || confined.Main() || sandbox.Supervise() }
 
 // SelfSupervisor is the command line that runs this very program as a
 // supervisor, for Config.Supervisor.

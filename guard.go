@@ -166,8 +166,8 @@ func (c *guarded) CloseWrite() error {
 	return nil
 }
 
-// listen binds an address.
-func listen(ctx context.Context, addr string) (net.Listener, error) {
+// listen binds an address that was chosen with a flag.
+func listen(ctx context.Context, addr, flag string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err == nil {
@@ -176,9 +176,9 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	hint := ""
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		hint = "; another program serves on it: stop that one or choose another address with --listen"
+		hint = "; another program serves on it: stop that one or choose another address with " + flag
 	case errors.Is(err, syscall.EACCES):
-		hint = "; ports below 1024 need a privilege: run as root, or grant it with setcap cap_net_bind_service=+ep, or choose another port with --listen"
+		hint = "; ports below 1024 need a privilege: run as root, or grant it with setcap cap_net_bind_service=+ep, or choose another port with " + flag
 	}
 	return nil, fmt.Errorf("furl: listen on %s: %w%s", addr, err, hint)
 }

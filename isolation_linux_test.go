@@ -15,8 +15,7 @@ import (
 )
 
 // TestFunctionInNamespaces serves the hello function from a sandbox. The
-// sandbox's programs are furl itself, which must be static, so a binary of its
-// own is built even under -race.
+// sandbox's programs are furl itself, which must be static even under -race.
 func TestFunctionInNamespaces(t *testing.T) {
 	if os.Getuid() != 0 {
 		if os.Getenv("CI") == "true" {
@@ -25,16 +24,9 @@ func TestFunctionInNamespaces(t *testing.T) {
 		t.Skip("NOT TESTED: a function in a namespace sandbox needs root here")
 	}
 	dir := t.TempDir()
-	for _, d := range []string{dir, filepath.Dir(dir)} { // the sandboxes' users must reach the binary
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	binary := filepath.Join(dir, "furl")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/furl")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	binary, err := staticBinary()
+	if err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -14,13 +14,14 @@ import (
 	"furl/internal/authz"
 	"furl/internal/code"
 	"furl/internal/dataplane"
+	"furl/internal/egress"
 	"furl/internal/environment"
 	"furl/internal/iam"
+	"furl/internal/isolation"
 	"furl/internal/lambda"
 	"furl/internal/localca"
 	"furl/internal/logs"
-	"furl/internal/sandbox"
-	"furl/internal/sandbox/namespace"
+	"furl/internal/metrics"
 	"furl/internal/sigv4"
 	"furl/internal/state"
 	"furl/internal/store/sqlite"
@@ -41,8 +42,13 @@ type Node struct {
 	ca    *localca.Authority
 	logs  *logs.Log
 	pool  *environment.Pool
-	// driver is the sandbox driver's name.
-	driver string
+	// compiled is the code of functions in the form that starts fastest.
+	compiled *compiler
+	// runs is what functions run in, egress what they reach.
+	runs   isolation.Choice
+	egress *egress.Gateway
+	// metrics is nil where nobody is to read them.
+	metrics *metrics.Metrics
 
 	// closers undo New in reverse order.
 	closers []closer
@@ -65,7 +71,7 @@ func New(ctx context.Context, c Config) (*Node, error) {
 	}
 	n := &Node{config: c}
 	for _, step := range []func(context.Context) error{
-		n.openState, n.openKeys, n.openEngine, n.openServices,
+		n.openState, n.openKeys, n.openFront, n.openEgress, n.openEngine, n.openMetrics, n.openServices,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.Close())
@@ -165,81 +171,17 @@ func (n *Node) openKeys(context.Context) error {
 	return err
 }
 
-// openEngine opens what runs functions: their code, their logs, the pool.
-func (n *Node) openEngine(ctx context.Context) error {
-	c := n.config
+// openFront binds the listeners. What runs functions needs their addresses.
+func (n *Node) openFront(ctx context.Context) error {
 	var err error
-	if n.trees, err = code.Open(filepath.Join(c.DataDir, codeDir), code.DefaultLimits()); err != nil {
+	if n.front, err = newFront(ctx, n.config); err != nil {
 		return err
 	}
-	if n.logs, err = logs.Open(filepath.Join(c.DataDir, logsDir), logs.Options{Logger: c.Logger}); err != nil {
-		return err
-	}
-	n.onClose("logs", n.logs.Close)
-
-	work, err := emptyDir(filepath.Join(c.DataDir, workDir))
-	if err != nil {
-		return err
-	}
-	driver, err := newDriver(ctx, c, work)
-	if err != nil {
-		return err
-	}
-	n.onClose("sandboxes", driver.Close)
-	n.driver = driver.Name()
-	n.pool, err = environment.NewPool(environment.Options{
-		Driver:          driver,
-		Dir:             filepath.Join(work, "runtimes"),
-		Region:          c.Region,
-		Runtimes:        c.Runtimes,
-		CodeDir:         func(ctx context.Context, v *state.Version) (string, error) { return n.unpack(ctx, v.CodeBlob) },
-		Output:          n.output,
-		Format:          formatEvent,
-		MaxConcurrency:  lambda.AccountConcurrency,
-		MaxEnvironments: c.MaxEnvironments,
-		Logger:          c.Logger,
-	})
-	if err != nil {
-		return err
-	}
-	n.onClose("environments", n.closePool)
-	n.state.Subscribe(func(_, next *state.Snapshot) { n.pool.Update(next.Target) })
-	return nil
+	n.onClose("listeners", n.front.close)
+	return n.writeInfo()
 }
 
-// newDriver makes the sandboxes that functions run in. What was asked for and
-// cannot be had is an error with its reasons, never something weaker.
-func newDriver(ctx context.Context, c Config, work string) (sandbox.Driver, error) {
-	if c.Isolation == IsolationProcess {
-		return sandbox.NewProcess(sandbox.ProcessOptions{Dir: work, Supervisor: c.Supervisor})
-	}
-	options := namespace.Options{Logger: c.Logger}
-	driver, err := namespace.New(options)
-	if err == nil {
-		return driver, nil
-	}
-	err = fmt.Errorf("furl: isolation %s: %w", c.Isolation, err)
-	for _, f := range namespace.Diagnose(ctx, options).Features {
-		if !f.OK {
-			err = fmt.Errorf("%w\n  %s: %s; %s", err, f.Name, f.Detail, f.Hint)
-		}
-	}
-	return nil, err
-}
-
-// closePool ends the execution environments. Invocations that are under way
-// have until the end of the drain, which began with that of Run.
-func (n *Node) closePool() error {
-	end := n.served
-	if end.IsZero() {
-		end = time.Now().Add(n.config.DrainTimeout)
-	}
-	ctx, cancel := context.WithDeadline(context.Background(), end)
-	defer cancel()
-	return n.pool.Close(ctx)
-}
-
-// openServices wires the operations to the state and binds the listeners.
+// openServices wires the operations to the state.
 func (n *Node) openServices(ctx context.Context) error {
 	c := n.config
 	judge := authz.New(authz.Options{
@@ -248,20 +190,13 @@ func (n *Node) openServices(ctx context.Context) error {
 		Region:      c.Region,
 		DualURLAuth: c.URLAuth == URLAuthDual,
 	})
-	var err error
-	if n.front, err = newFront(ctx, c); err != nil {
-		return err
-	}
-	n.onClose("listeners", n.front.close)
-	if err := n.writeInfo(); err != nil {
-		return err
-	}
 	downloads := lambda.NewDownloads(n.blobs, n.info.Endpoint, time.Now)
 	functions := lambda.New(lambda.Options{
 		State:       n.state,
 		Blobs:       n.blobs,
 		Pool:        n.pool,
 		Unpack:      func(ctx context.Context, sha string) error { _, err := n.unpack(ctx, sha); return err },
+		Compile:     n.compiled.deploy,
 		Region:      c.Region,
 		FunctionURL: n.front.functionURL,
 		CodeURL:     downloads.URL,
@@ -277,7 +212,8 @@ func (n *Node) openServices(ctx context.Context) error {
 		sts:    sts.New(),
 		admin: admin.New(admin.Options{
 			State: n.state, Authz: judge, Logs: n.logs, Pool: n.pool,
-			Region: c.Region, Domain: c.Domain, Version: c.Version, Driver: n.driver, RootKeyID: n.rootKey.AccessKeyID,
+			Region: c.Region, Domain: c.Domain, Version: c.Version, RootKeyID: n.rootKey.AccessKeyID,
+			Isolation: n.isolationStatus(), Egress: n.egressStatus, Probe: n.runs.Driver.Probe,
 			FunctionURL: n.front.functionURL, Now: time.Now,
 		}),
 	})
@@ -286,21 +222,23 @@ func (n *Node) openServices(ctx context.Context) error {
 	}
 	urls := dataplane.New(dataplane.Options{
 		Snapshot: n.state.Snapshot, Authz: judge, Invoke: n.pool.Invoke, Region: c.Region, Domain: c.Domain,
-		Access: c.Access, Logger: c.Logger, Now: time.Now,
+		Access: c.Access, Answered: n.answered(), Logger: c.Logger, Now: time.Now,
 	})
 	h := &handler{urls: urls, api: api, downloads: downloads, domain: c.Domain, access: c.Access}
 	return n.front.prepare(h, n.ca, n.certNames())
 }
 
-// emptyDir makes a directory without what a server that was killed left in it.
-func emptyDir(path string) (string, error) {
-	if err := os.RemoveAll(path); err != nil {
-		return "", fmt.Errorf("furl: clear %s: %w", path, err)
+// codeOf returns the tree that a version runs from. One that is not compiled yet
+// will be, for later starts.
+func (n *Node) codeOf(ctx context.Context, v *state.Version) (string, error) {
+	if path, ok := n.compiled.tree(ctx, v.Runtime, v.CodeBlob); ok {
+		return path, nil
 	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return "", fmt.Errorf("furl: %w", err)
+	path, err := n.unpack(ctx, v.CodeBlob)
+	if err == nil {
+		n.compiled.begin(ctx, v.Runtime, v.CodeBlob, false)
 	}
-	return path, nil
+	return path, err
 }
 
 // unpack makes the tree of a deployment package ready and returns its path.

@@ -20,6 +20,9 @@ func (n *Node) output(t *state.Target, stream string, events []environment.Event
 	lines, text := lineRoom[:0], textRoom[:0]
 	for i := range events {
 		e := &events[i]
+		if e.Kind == environment.Report && n.metrics != nil {
+			n.metrics.Invoked(t.Function.Name, e.Figures.Duration, e.Figures.Status != "")
+		}
 		line := logs.Event{Time: e.Time, Message: e.Text, RequestID: e.RequestID}
 		if e.Kind != environment.Line {
 			text = appendPlatformEvent(text[:0], t, e)

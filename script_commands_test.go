@@ -19,7 +19,8 @@ import (
 // commandList holds the commands that the scripts have beside testscript's own:
 //
 //	[!] start [KEY=VALUE…] [flag…]   run `furl serve` (on a free port, in $WORK/data) and evaluate `furl env`; without
-//	                                 arguments after a stop: as before, at the same address. -pythons maps every interpreter found.
+//	                                 arguments after a stop: as before, at the same address. -pythons maps every interpreter found;
+//	                                 -static runs a static furl, which isolates functions, and -up runs furl up.
 //	                                 With !, the server must refuse to start; stderr says why. -up runs `furl up` instead: stdout
 //	                                 has what it printed.
 //	shutdown, crash                  end it by SIGTERM or SIGKILL; no process may stay
@@ -102,6 +103,7 @@ func (s *session) baseEnv(more []string) []string {
 		"XDG_STATE_HOME=" + filepath.Join(s.work, "state"),
 		"TMPDIR=" + filepath.Join(s.work, ".tmp"),
 		"LANG=C.UTF-8",
+		"FURL_ISOLATION=process", // under -race the server is no static program; static servers have tests of their own
 	}
 	return append(env, more...)
 }
@@ -160,6 +162,10 @@ func (s *session) newServer(ts *testscript.TestScript, args []string) *server {
 		switch a {
 		case "-up":
 			srv.up = true
+		case "-static":
+			srv.binary, err = staticBinary()
+			ts.Check(err)
+			srv.env = append(srv.env, "FURL_ISOLATION=") // its own choice
 		case "-pythons":
 			found := pythons()
 			for _, n := range slices.Sorted(maps.Keys(found)) {

@@ -66,6 +66,18 @@ var furlBinary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// staticBinary builds furl once as users build it. Sandboxes start it as a program of theirs, which a dynamic one, with
+// the race detector above all, cannot be; and every user may execute it.
+var staticBinary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(bins, "furl-static")
+	cmd := exec.Command("go", "build", "-o", path, "./cmd/furl")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build ./cmd/furl: %w\n%s", err, out)
+	}
+	return path, os.Chmod(bins, 0o755)
+})
+
 // linkClients puts the AWS clients beside furl, by name only, so that the python3 of the machine stays the one that
 // functions run with. It returns the virtual environment's own interpreter.
 var linkClients = sync.OnceValues(func() (python string, err error) {

@@ -18,6 +18,7 @@ import (
 	"furl/internal/iam"
 	"furl/internal/lambda"
 	"furl/internal/logs"
+	"furl/internal/sandbox"
 	"furl/internal/sigv4"
 	"furl/internal/state"
 	"furl/internal/store/sqlite"
@@ -69,7 +70,12 @@ func newServer(t *testing.T, dual bool) *server {
 		lambda.Operations(functions), iam.Operations(iam.New(st, time.Now)),
 		admin.Operations(admin.New(admin.Options{
 			State: st, Authz: s.authz, Logs: log, Region: region, Domain: domain, Version: "1.2.3",
-			Driver: "process", RootKeyID: rootKeyID, FunctionURL: functionURL, Now: time.Now,
+			Isolation: admin.IsolationStatus{Driver: "process", Level: "best-effort"},
+			Egress:    func() admin.EgressStatus { return admin.EgressStatus{Policy: "development"} },
+			Probe: func(context.Context) sandbox.Report {
+				return sandbox.Report{Features: []sandbox.Feature{{Name: "a", OK: true}, {Name: "b", Detail: "not here", Hint: "buy it"}}}
+			},
+			RootKeyID: rootKeyID, FunctionURL: functionURL, Now: time.Now,
 		})))
 	check(t, err)
 	h := httptest.NewServer(api)

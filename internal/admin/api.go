@@ -220,6 +220,9 @@ type GetStatusRequest struct {
 	// all that there are. Looking takes a moment, so that none is looked for
 	// unless it is asked for.
 	Runtimes []string `aws:"query=runtime" shape:"Runtimes"`
+	// Probe asks what the sandboxes of this server do without, which is tried
+	// anew and takes a moment as well.
+	Probe *bool `aws:"query=probe"`
 }
 
 // GetStatusResponse is how the server does.
@@ -238,10 +241,16 @@ type GetStatusResponse struct {
 	FunctionUrls int
 	Users        int
 	Roles        int
-	// IsolationDriver is what runs the functions.
-	IsolationDriver string
+	// Isolation is what functions run in.
+	Isolation IsolationStatus
+	// Egress is what they reach over the network.
+	Egress EgressStatus
 	// Environments counts the execution environments that are alive.
 	Environments EnvironmentCounts
+	// Blanks counts the interpreters that wait for a function, by runtime.
+	Blanks []BlankCount
+	// ColdStarts counts the environments that were started, by runtime.
+	ColdStarts []ColdStartCount
 	// Runtimes are those asked for that the server has an interpreter for, in
 	// order of version.
 	Runtimes []Runtime
@@ -251,13 +260,56 @@ type GetStatusResponse struct {
 
 // EnvironmentCounts counts execution environments, and who waits for them.
 type EnvironmentCounts struct {
+	// Idle ones wait for an event; Frozen of them use no processor meanwhile.
 	Idle     int
+	Frozen   int
 	Busy     int
 	Starting int
 	// Parked are interpreters without a function.
 	Parked int
 	// Waiting are invocations that have no environment yet.
 	Waiting int
+}
+
+// IsolationStatus is what functions run in.
+type IsolationStatus struct {
+	// Driver is namespace, confined or process; Level is what was asked for,
+	// required or best-effort or a driver.
+	Driver string
+	Level  string
+	// Reason is why no stronger driver was taken, and Remedy what helps; left out
+	// when the strongest was taken or another one asked for.
+	Reason *string
+	Remedy *string
+	// Without are things that sandboxes do without, for GetStatusRequest.Probe.
+	Without []string
+}
+
+// EgressStatus is what functions reach over the network.
+type EgressStatus struct {
+	// Policy is development, production or none. Enforced is whether the driver
+	// can hold functions to it; else they have the server's network.
+	Policy   string
+	Enforced bool
+	// Connections were made, Refused were not allowed.
+	Connections int64
+	Refused     int64
+	BytesOut    int64
+	BytesIn     int64
+}
+
+// BlankCount counts the interpreters that wait for a function.
+type BlankCount struct {
+	Runtime string
+	Count   int
+}
+
+// ColdStartCount counts the environments of a runtime that were started: from an
+// interpreter that waited ready, or with one that had to be started first.
+type ColdStartCount struct {
+	Runtime   string
+	Stocked   int64
+	Unstocked int64
 }
 
 // Runtime is a managed runtime and what runs it.

@@ -125,7 +125,9 @@ func TestStatus(t *testing.T) {
 	check(t, err)
 	want := admin.GetStatusResponse{
 		Version: "1.2.3", Mode: "dual", Account: account, Region: region, Domain: domain, StartTime: out.StartTime, UptimeSeconds: out.UptimeSeconds,
-		Functions: 1, FunctionUrls: 1, Users: 1, IsolationDriver: "process",
+		Functions: 1, FunctionUrls: 1, Users: 1,
+		Isolation: admin.IsolationStatus{Driver: "process", Level: "best-effort"}, Egress: admin.EgressStatus{Policy: "development"},
+		Blanks: []admin.BlankCount{}, ColdStarts: []admin.ColdStartCount{},
 	}
 	if out.StartTime.IsZero() || len(out.Runtimes) != 0 {
 		t.Errorf("started %v, runtimes %v", out.StartTime, out.Runtimes)
@@ -133,5 +135,10 @@ func TestStatus(t *testing.T) {
 	out.Runtimes = nil
 	if !reflect.DeepEqual(*out, want) {
 		t.Errorf("status %+v, want %+v", *out, want)
+	}
+	out, err = s.admin.GetStatus(t.Context(), &admin.GetStatusRequest{Probe: new(true)})
+	check(t, err)
+	if got, want := strings.Join(out.Isolation.Without, "; "), "b: not here (buy it)"; got != want {
+		t.Errorf("without %q, want %q", got, want)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"furl/internal/awsapi"
 	"furl/internal/environment"
 	"furl/internal/logs"
+	"furl/internal/sandbox"
 	"furl/internal/state"
 )
 
@@ -24,8 +25,12 @@ type Options struct {
 	Domain string
 	// Version is the program's own.
 	Version string
-	// Driver is the name of the sandbox driver.
-	Driver string
+	// Isolation and Egress are what functions run in and reach; the counts of
+	// Egress are asked for each time.
+	Isolation IsolationStatus
+	Egress    func() EgressStatus
+	// Probe tries what the sandboxes have.
+	Probe func(context.Context) sandbox.Report
 	// RootKeyID is the id of the root's access key, which is not in the state.
 	RootKeyID string
 	// FunctionURL is the address of a url-id, with its final slash.
@@ -35,18 +40,20 @@ type Options struct {
 
 // Service carries out the operations.
 type Service struct {
-	state   *state.State
-	authz   *authz.Authorizer
-	logs    *logs.Log
-	pool    *environment.Pool
-	region  string
-	domain  string
-	version string
-	driver  string
-	rootKey string
-	url     func(id string) string
-	now     func() time.Time
-	started time.Time
+	state    *state.State
+	authz    *authz.Authorizer
+	logs     *logs.Log
+	pool     *environment.Pool
+	region   string
+	domain   string
+	version  string
+	isolated IsolationStatus
+	egress   func() EgressStatus
+	probe    func(context.Context) sandbox.Report
+	rootKey  string
+	url      func(id string) string
+	now      func() time.Time
+	started  time.Time
 }
 
 var _ API = (*Service)(nil)
@@ -54,18 +61,20 @@ var _ API = (*Service)(nil)
 // New makes a Service. The server counts as started now.
 func New(o Options) *Service {
 	return &Service{
-		state:   o.State,
-		authz:   o.Authz,
-		logs:    o.Logs,
-		pool:    o.Pool,
-		region:  o.Region,
-		domain:  o.Domain,
-		version: o.Version,
-		driver:  o.Driver,
-		rootKey: o.RootKeyID,
-		url:     o.FunctionURL,
-		now:     o.Now,
-		started: o.Now(),
+		state:    o.State,
+		authz:    o.Authz,
+		logs:     o.Logs,
+		pool:     o.Pool,
+		region:   o.Region,
+		domain:   o.Domain,
+		version:  o.Version,
+		isolated: o.Isolation,
+		egress:   o.Egress,
+		probe:    o.Probe,
+		rootKey:  o.RootKeyID,
+		url:      o.FunctionURL,
+		now:      o.Now,
+		started:  o.Now(),
 	}
 }
 

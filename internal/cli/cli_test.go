@@ -12,12 +12,11 @@ import (
 
 	"furl"
 	"furl/internal/cli"
-	"furl/internal/sandbox"
 )
 
 // TestMain lets the test binary be the supervisor that servers start.
 func TestMain(m *testing.M) {
-	if sandbox.Supervise() {
+	if furl.Supervise() {
 		return
 	}
 	os.Exit(m.Run())

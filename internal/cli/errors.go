@@ -63,6 +63,10 @@ func hints(err error) []string {
 	if errors.As(err, &hinted) {
 		return hinted.hints
 	}
+	var many interface{ Hints() []string }
+	if errors.As(err, &many) {
+		return many.Hints()
+	}
 	var hinter interface{ Hint() string }
 	if errors.As(err, &hinter) {
 		return []string{hinter.Hint()}

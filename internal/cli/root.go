@@ -70,6 +70,8 @@ Exit codes: 0 when it worked, 1 when it did not, 2 for wrong usage.`,
 		newRmCommand(a),
 		newLogsCommand(a),
 		newExplainCommand(a),
+		newStatusCommand(a),
+		newDoctorCommand(a),
 		newVersionCommand(a),
 		newCompletionCommand(a),
 	)

@@ -12,6 +12,7 @@ import (
 
 	"furl"
 	"furl/internal/admin"
+	"furl/internal/isolation"
 )
 
 func newServeCommand(a *app) *cobra.Command {
@@ -38,6 +39,8 @@ otherwise one is made at the first start and kept in the data directory.`,
 	cmd.Flags().BoolVar(&check, "check", false, "check and print the settings, then exit")
 	completeFlag(cmd, "url-auth", urlAuthModes()...)
 	completeFlag(cmd, "log-format", logText, logJSON)
+	completeFlag(cmd, "isolation", isolation.Levels()...)
+	completeFlag(cmd, "egress", furl.EgressDevelopment, furl.EgressProduction, furl.EgressNone)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := a.loadSettings(flags)
 		if err != nil {

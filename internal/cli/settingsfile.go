@@ -51,11 +51,14 @@ func fileValues(v any) ([]string, error) {
 	case []any:
 		list := make([]string, 0, len(v))
 		for _, item := range v {
-			text, ok := item.(string)
-			if !ok {
-				return nil, fmt.Errorf("want a list of texts, have a %T in it", item)
+			switch item := item.(type) {
+			case string:
+				list = append(list, item)
+			case int64:
+				list = append(list, strconv.FormatInt(item, 10))
+			default:
+				return nil, fmt.Errorf("want a list of texts or numbers, have a %T in it", item)
 			}
-			list = append(list, text)
 		}
 		return list, nil
 	case map[string]any:

@@ -84,11 +84,21 @@ func allSettings() []*setting {
 		{name: "url-auth", arg: "MODE", usage: "permissions that a function URL asks for: classic (lambda:InvokeFunctionUrl) or dual (lambda:InvokeFunction as well, as AWS since October 2025)", standard: "classic",
 			set: text(func(s *settings) *string { return &s.URLAuth }), show: func(s *settings) any { return s.URLAuth }},
 		{name: "tls", usage: "make function URLs https; both schemes are answered either way", standard: "false",
-			set: setTLS, show: func(s *settings) any { return s.TLS }},
+			set: toggle(func(s *settings) *bool { return &s.TLS }), show: func(s *settings) any { return s.TLS }},
 		{name: "runtimes", flag: "runtime", arg: "RUNTIME=PATH", usage: "interpreter of a runtime, for example python3.12=/opt/python/bin/python3; may be repeated", standard: "found on this machine", many: true,
 			set: setRuntimes, show: func(s *settings) any { return s.Runtimes }},
-		{name: "isolation", arg: "KIND", usage: "what functions run in: process, or namespace (Linux; sandboxes of their own, without a network)", standard: "process",
+		{name: "isolation", arg: "LEVEL", usage: "what functions run in: required (sandboxes of namespaces, or no server), best-effort (the strongest that works here), or a driver: namespace, confined or process", standard: "required when others than this machine can connect, else best-effort",
 			set: text(func(s *settings) *string { return &s.Isolation }), show: func(s *settings) any { return s.Isolation }},
+		{name: "strict", usage: "start every interpreter for itself, never as a copy of one that waits ready", standard: "false",
+			set: toggle(func(s *settings) *bool { return &s.Strict }), show: func(s *settings) any { return s.Strict }},
+		{name: "egress", arg: "POLICY", usage: "what functions reach over the network: development (public and private addresses), production (public ones only) or none", standard: "production when others than this machine can connect, else development",
+			set: text(func(s *settings) *string { return &s.Egress }), show: func(s *settings) any { return s.Egress }},
+		{name: "egress-allow", arg: "[FUNCTION=]RULE", usage: "what functions, or one of them, reach as well: an address, a network or a name, with a port, for example 10.0.5.0/24:5432; may be repeated", standard: "nothing", many: true,
+			set: setEgressAllow, show: func(s *settings) any { return s.EgressAllow }},
+		{name: "egress-host-ports", flag: "egress-host-port", arg: "PORT", usage: "port of this machine's loopback that functions reach as host.furl.internal; may be repeated", standard: "none", many: true,
+			set: setEgressHostPorts, show: func(s *settings) any { return s.EgressHostPorts }},
+		{name: "metrics", arg: "ADDRESS", usage: "address that serves figures for Prometheus at /metrics, for example 127.0.0.1:9100", standard: "off",
+			set: text(func(s *settings) *string { return &s.Metrics }), show: func(s *settings) any { return s.Metrics }},
 		{name: "max-environments", arg: "N", usage: "most execution environments at a time", standard: "64",
 			set: setMaxEnvironments, show: func(s *settings) any { return s.MaxEnvironments }},
 		{name: "drain-timeout", arg: "TIME", usage: "how long requests may take to finish when the server stops, for example 10s", standard: "30s",
@@ -136,13 +146,33 @@ func setListen(s *settings, values []string) error {
 	return nil
 }
 
-func setTLS(s *settings, values []string) error {
-	v, err := single(values)
-	if err != nil {
-		return err
+// toggle sets a member to true or false.
+func toggle(member func(*settings) *bool) func(*settings, []string) error {
+	return func(s *settings, values []string) error {
+		v, err := single(values)
+		if err != nil {
+			return err
+		}
+		if *member(s), err = strconv.ParseBool(v); err != nil {
+			return fmt.Errorf("%q: want true or false", v)
+		}
+		return nil
 	}
-	if s.TLS, err = strconv.ParseBool(v); err != nil {
-		return fmt.Errorf("%q: want true or false", v)
+}
+
+func setEgressAllow(s *settings, values []string) error {
+	s.EgressAllow = several(values)
+	return nil
+}
+
+func setEgressHostPorts(s *settings, values []string) error {
+	s.EgressHostPorts = nil
+	for _, v := range several(values) {
+		port, err := strconv.Atoi(v)
+		if err != nil {
+			return fmt.Errorf("%q: want a port, for example 5432", v)
+		}
+		s.EgressHostPorts = append(s.EgressHostPorts, port)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"furl"
+	"furl/internal/isolation"
 	"furl/internal/lambda"
 )
 
@@ -74,8 +75,15 @@ func (a *app) upHere(ctx context.Context, target given, flags *deployFlags, s *s
 		return err
 	}
 	node, closeNode, err := a.openNode(ctx, settings, true)
+	// The server speaks of the flags of furl serve, which up does not have.
+	if refused, ok := errors.AsType[*isolation.Error](err); ok {
+		hints := refused.Hints()
+		for i, hint := range hints {
+			hints[i] = strings.ReplaceAll(hint, "--isolation ", "FURL_ISOLATION=")
+		}
+		return withHint(err, hints...)
+	}
 	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) {
-		// The server speaks of the flags of furl serve, which up does not have.
 		return errors.New(strings.ReplaceAll(err.Error(), "with --listen", "with FURL_LISTEN=ADDRESS"))
 	}
 	if err != nil {

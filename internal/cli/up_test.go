@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +24,7 @@ func start(t *testing.T, environ []string, args ...string) *running {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{newOutput(), newOutput(), stop, make(chan int, 1)}
+	environ = append(slices.Clip(environ), "FURL_ISOLATION=process") // a test program is no static one
 	go func() { r.ended <- cli.Run(ctx, environ, args, strings.NewReader(""), r.stdout, r.stderr) }()
 	t.Cleanup(stop)
 	return r

@@ -19,7 +19,7 @@ import (
 // skew is how far the date of a signed request may be from the server's clock.
 const skew = 5 * time.Minute
 
-// Options are what New needs. All of them are required.
+// Options are what New needs. All of them but Answered are required.
 type Options struct {
 	// Snapshot is the current state.
 	Snapshot func() *state.Snapshot
@@ -31,8 +31,10 @@ type Options struct {
 	Domain string
 	// Access gets one record for every request.
 	Access *slog.Logger
-	Logger *slog.Logger
-	Now    func() time.Time
+	// Answered, if any, is told the status of every answer.
+	Answered func(status int)
+	Logger   *slog.Logger
+	Now      func() time.Time
 }
 
 // Server answers requests to function URLs.
@@ -115,6 +117,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.record(c, status, refused)
+	if s.opts.Answered != nil {
+		s.opts.Answered(status)
+	}
 	if refused != nil && c.answering {
 		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 	}

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"furl"
+	"furl/internal/doctor"
+	"furl/internal/isolation"
+)
+
+func newDoctorCommand(a *app) *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Find out what works on this machine, and what helps where something does not",
+		Long: `Try what a server needs on this machine, without one: what functions can run in, the
+interpreters of the managed runtimes, the addresses, the data directory, the clock. What is
+missing is named with its reason and what helps. "without" marks what a server can do
+without.
+
+The exit code is 0 when furl serve with these settings would start, else 1. The settings are
+those of furl serve: flags, FURL_ variables and the settings file.`,
+		Example: `  furl doctor
+  furl doctor --isolation required          would functions be fully isolated here?
+  furl doctor --listen 0.0.0.0:4566         beyond loopback that is demanded
+  sudo -u furl furl doctor --json           as the user that a service runs as`,
+		Args: noArgs,
+	}
+	flags := addSettingFlags(cmd, "data-dir", "config", "listen", "tls", "runtimes", "isolation")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object: Isolation, Strongest, Level, Required, Starts, Sections (Name, Works, Checks (Name, State, Detail, Hint))")
+	completeFlag(cmd, "isolation", isolation.Levels()...)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s, err := a.loadSettings(flags)
+		if err != nil {
+			return err
+		}
+		r, err := a.examine(cmd.Context(), s)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			err = a.printJSON(r)
+		} else {
+			a.printReport(r)
+		}
+		if err == nil && !r.Starts {
+			return silentError{}
+		}
+		return err
+	}
+	return cmd
+}
+
+func (a *app) examine(ctx context.Context, s *settings) (doctor.Report, error) {
+	supervisor, err := furl.SelfSupervisor()
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	c := s.Config
+	c.Supervisor, c.Logger = supervisor, slog.New(slog.DiscardHandler)
+	r := furl.Examine(ctx, c, func(what string) {
+		if isTerminal(a.stderr) {
+			a.progress("%s …", what)
+		}
+	})
+	return r, ctx.Err()
+}
+
+// printReport prints what was found: a table for each section, then the verdict.
+// Of drivers that are weaker than the one that functions would run in it is
+// enough whether they work.
+func (a *app) printReport(r doctor.Report) {
+	weaker := false
+	for _, s := range r.Sections {
+		isDriver := isolation.Meaning(s.Name) != ""
+		printSection(a.stdout, s, !isDriver || !weaker)
+		weaker = weaker || s.Name == r.Isolation
+	}
+	fmt.Fprintln(a.stdout)
+	if r.Isolation == "" {
+		fmt.Fprintf(a.stdout, "functions run in: nothing; with --isolation %s a server does not start here\n", r.Level)
+		if r.Strongest != "" {
+			fmt.Fprintf(a.stdout, "the strongest that works: %s (%s)\n", r.Strongest, isolation.Meaning(r.Strongest))
+		}
+	} else {
+		fmt.Fprintf(a.stdout, "functions run in: %s (%s)\n", r.Isolation, isolation.Meaning(r.Isolation))
+	}
+	if r.Required {
+		fmt.Fprintln(a.stdout, "--isolation required: a server starts")
+	} else {
+		fmt.Fprintln(a.stdout, "--isolation required: a server does not start, so neither does one that listens beyond loopback without another --isolation")
+	}
+	if r.Isolation != "" && !r.Starts {
+		fmt.Fprintln(a.stdout, "furl serve does not start: see what is missing above")
+	}
+}
+
+func printSection(out io.Writer, s doctor.Section, whole bool) {
+	verdict := "works"
+	if !s.Works {
+		verdict = "does not work"
+	}
+	fmt.Fprintf(out, "%s: %s\n", s.Name, verdict)
+	if !whole {
+		return
+	}
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	for _, c := range s.Checks {
+		detail := c.Detail
+		if c.Hint != "" && detail != "" {
+			detail += "\n  \t\t" // the hint on a line of its own
+		}
+		if c.Hint != "" {
+			detail += "hint: " + c.Hint
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", c.State, c.Name, detail)
+	}
+	w.Flush() // it cannot fail
+	for line := range strings.Lines(table.String()) {
+		fmt.Fprintln(out, strings.TrimRight(line, " \n")) // without the last column's padding
+	}
+}
