@@ -9,7 +9,7 @@ BENCH := .venv/bench/.installed
 FUZZTIME ?= 10s
 TESTTIMEOUT ?= 14m
 CROSS := linux/arm64 darwin/arm64 darwin/amd64
-.PHONY: help build run clients generate check-generated lint unit test fuzz bench bench-micro conformance vuln cross clean
+.PHONY: help build run clients generate check-generated lint unit test fuzz bench bench-cold bench-micro conformance vuln cross clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -64,6 +64,9 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 
 bench: build $(BENCH) ## Warm requests and CPU per request beside gunicorn, uvicorn and granian (BENCHFLAGS=-short)
 	$(GO) run ./test/bench -furl bin/furl -python .venv/bench/bin/python $(BENCHFLAGS)
+
+bench-cold: build $(BENCH) ## Cold starts, memory and leaks of sandboxes, warm beside no isolation (root; BENCHFLAGS=-short)
+	$(GO) run ./test/bench/cold -furl bin/furl -python .venv/bench/bin/python $(BENCHFLAGS)
 
 bench-micro: ## The benchmarks beside the code, for benchstat
 	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./internal/...

@@ -1,7 +1,7 @@
 // Command bench measures warm requests to the hello function's URL beside the same handler in gunicorn, uvicorn and
 // granian: requests per second, latency and CPU per request. All servers stay up and take turns, round after round, so
 // that a noisy moment of the machine falls on all of them; what travels from machine to machine is the ratios, and CPU
-// per request before requests per second. It does not measure cold starts.
+// per request before requests per second. Cold starts, memory and what isolation costs are test/bench/cold's.
 //
 //	go run ./test/bench -furl bin/furl -python .venv/bench/bin/python [-short]
 package main
@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"furl/test/bench/measure"
 )
 
 // options are the command line.
@@ -26,14 +28,6 @@ type options struct {
 	rounds       int
 	only         string
 	short        bool
-}
-
-// step is one load within a round.
-type step struct {
-	connections int
-	requests    int
-	// bound ends a step early on a slow server; what was answered until then counts.
-	bound time.Duration
 }
 
 func main() {
@@ -62,15 +56,15 @@ func run(args []string, out io.Writer) error {
 	servers, err := startAll(ctx, o, work)
 	defer func() {
 		for _, s := range servers {
-			s.stop()
+			s.Stop()
 		}
 	}()
 	if err != nil {
 		return err
 	}
-	steps := []step{{1, 5000, 4 * time.Second}, {8, 20000, 6 * time.Second}, {64, 20000, 6 * time.Second}}
+	steps := []measure.Step{{Connections: 1, Requests: 5000, Bound: 4 * time.Second}, {Connections: 8, Requests: 20000, Bound: 6 * time.Second}, {Connections: 64, Requests: 20000, Bound: 6 * time.Second}}
 	if o.short {
-		steps = []step{{1, 300, 2 * time.Second}, {8, 1500, 3 * time.Second}, {64, 1500, 3 * time.Second}}
+		steps = []measure.Step{{Connections: 1, Requests: 300, Bound: 2 * time.Second}, {Connections: 8, Requests: 1500, Bound: 3 * time.Second}, {Connections: 64, Requests: 1500, Bound: 3 * time.Second}}
 	}
 	var all []sample
 	for round := range o.rounds {
@@ -78,18 +72,18 @@ func run(args []string, out io.Writer) error {
 			// Another one begins each round: the one after a heavy server is not always the same.
 			s := servers[(i+round)%len(servers)]
 			for _, st := range steps {
-				m, err := s.measure(ctx, st)
+				m, err := s.Measure(ctx, s.Target, st)
 				if err != nil {
-					return fmt.Errorf("%s: %w", s.name, err)
+					return err
 				}
-				all = append(all, sample{round, s.name, st.connections, m})
+				all = append(all, sample{round, s.Name, st.Connections, m})
 			}
 		}
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, o.rounds)
 	}
 	names := make([]string, len(servers))
 	for i, s := range servers {
-		names[i] = s.name
+		names[i] = s.Name
 	}
 	return table(out, names, steps, all)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"furl/test/bench/measure"
 )
 
 // sample is one step of one server in one round.
@@ -13,7 +15,7 @@ type sample struct {
 	round       int
 	server      string
 	connections int
-	measurement
+	measure.Measurement
 }
 
 // ratios are the columns that travel from one machine to another.
@@ -29,7 +31,7 @@ var ratios = []struct {
 
 // table prints the medians over the rounds, and the median of each round's ratio to an anchor: a ratio within a round
 // compares moments that lie close together.
-func table(w io.Writer, servers []string, steps []step, all []sample) error {
+func table(w io.Writer, servers []string, steps []measure.Step, all []sample) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(tw, "connections\tserver\treq/s\tp50 us\tp99 us\tCPU us/req\tmin\tmax\t")
 	for _, r := range ratios {
@@ -38,14 +40,14 @@ func table(w io.Writer, servers []string, steps []step, all []sample) error {
 	fmt.Fprintln(tw)
 	for _, st := range steps {
 		for _, name := range servers {
-			rows := pick(all, name, st.connections)
+			rows := pick(all, name, st.Connections)
 			cpu := values(rows, cpuOf)
-			fmt.Fprintf(tw, "%d\t%s\t%.0f\t%.0f\t%.0f\t%s\t%s\t%s\t", st.connections, name,
-				percentile(values(rows, perSecondOf), 50), percentile(values(rows, p50Of), 50),
-				percentile(values(rows, func(s sample) float64 { return micros(s.p99) }), 50),
-				known(percentile(cpu, 50), "%.1f"), known(slices.Min(cpu), "%.1f"), known(slices.Max(cpu), "%.1f"))
+			fmt.Fprintf(tw, "%d\t%s\t%.0f\t%.0f\t%.0f\t%s\t%s\t%s\t", st.Connections, name,
+				measure.Percentile(values(rows, perSecondOf), 50), measure.Percentile(values(rows, p50Of), 50),
+				measure.Percentile(values(rows, func(s sample) float64 { return micros(s.P99) }), 50),
+				known(measure.Percentile(cpu, 50), "%.1f"), known(slices.Min(cpu), "%.1f"), known(slices.Max(cpu), "%.1f"))
 			for _, r := range ratios {
-				fmt.Fprint(tw, known(ratio(rows, pick(all, r.anchor, st.connections), r.of), "%.2f")+"\t")
+				fmt.Fprint(tw, known(ratio(rows, pick(all, r.anchor, st.Connections), r.of), "%.2f")+"\t")
 			}
 			fmt.Fprintln(tw)
 		}
@@ -84,12 +86,12 @@ func ratio(rows, anchor []sample, of func(sample) float64) float64 {
 	if len(r) == 0 {
 		return -1
 	}
-	return percentile(r, 50)
+	return measure.Percentile(r, 50)
 }
 
-func cpuOf(s sample) float64       { return micros(s.cpu) }
-func p50Of(s sample) float64       { return micros(s.p50) }
-func perSecondOf(s sample) float64 { return s.perSecond }
+func cpuOf(s sample) float64       { return micros(s.CPU) }
+func p50Of(s sample) float64       { return micros(s.P50) }
+func perSecondOf(s sample) float64 { return s.PerSecond }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 

@@ -51,6 +51,11 @@ func targets(t *testing.T, driver string, e, victim sandbox.Env, victimCode stri
 		}
 		accept(t, ln)
 	}
+	datagrams, err := net.ListenPacket("unixgram", filepath.Join(dir, "d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { datagrams.Close() })
 	victimPid, err := strconv.Atoi(run(t, victim, "import os; result = os.getpid()"))
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +65,7 @@ func targets(t *testing.T, driver string, e, victim sandbox.Env, victimCode stri
 	}
 	return map[string]any{
 		"driver": driver, "secret": secret, "secret_file": file, "victim_code": victimCode, "victim_pid": victimPid,
-		"host_pid": host.Process.Pid, "port": accept(t, ln), "port6": port6, "abstract": abstract, "unix": filepath.Join(dir, "s"),
+		"host_pid": host.Process.Pid, "port": accept(t, ln), "port6": port6, "abstract": abstract, "unix": filepath.Join(dir, "s"), "unix_datagram": filepath.Join(dir, "d"), "empty_file": file,
 		"token": secret[:8], "code": e.Layout().Code, "shm_key": sharedMemory(t),
 	}
 }
@@ -140,7 +145,11 @@ func TestNamespaceHolds(t *testing.T) {
 	if os.Geteuid() != 0 {
 		needed(t, errors.New("it needs root; TestNamespaceHoldsRootless does not"))
 	}
-	results := attackOn(t, namespaceDriver(t))
+	eachWay(t, namespaceHolds)
+}
+
+func namespaceHolds(t *testing.T, made way) {
+	results := attackOn(t, made(namespaceDriver(t)))
 	for _, name := range open(results) {
 		t.Errorf("%s: %s", name, results[name])
 	}
@@ -171,7 +180,11 @@ func TestNamespaceHoldsRootless(t *testing.T) {
 		asNobody(t)
 		return
 	}
-	results := attackOn(t, namespaceDriver(t))
+	eachWay(t, namespaceHoldsRootless)
+}
+
+func namespaceHoldsRootless(t *testing.T, made way) {
+	results := attackOn(t, made(namespaceDriver(t)))
 	for _, name := range open(results) {
 		if !slices.Contains(rootlessOpen, name) {
 			t.Errorf("%s: %s", name, results[name])

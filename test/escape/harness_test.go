@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -57,7 +58,30 @@ func prepared(m *testing.M) (int, error) {
 			return 1, err
 		}
 	}
+	if err := prepareProgram(filepath.Join(dir, "program")); err != nil {
+		return 1, err
+	}
 	return m.Run(), nil
+}
+
+// prepareProgram puts the attackers' program beside what makes a zygote of it.
+func prepareProgram(dir string) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	for name, source := range map[string]string{
+		"program.py":      "../../internal/sandbox/namespace/testdata/program/program.py",
+		"_furl_zygote.py": "../../internal/environment/runtime/python/zygote.py",
+	} {
+		b, err := os.ReadFile(source)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // needed skips a test where it cannot run, except in CI, where it must.
@@ -86,6 +110,18 @@ func namespaceDriver(t testing.TB, change ...func(*namespace.Options)) *namespac
 		}
 	})
 	return d
+}
+
+// way is how a driver's blanks are made.
+type way func(*namespace.Driver) sandbox.Driver
+
+// forking is a driver of which function wants forked blanks only.
+type forking struct{ *namespace.Driver }
+
+// eachWay runs a test with blanks that are started and with blanks that are forked.
+func eachWay(t *testing.T, f func(*testing.T, way)) {
+	t.Run("exec", func(t *testing.T) { f(t, func(d *namespace.Driver) sandbox.Driver { return d }) })
+	t.Run("fork", func(t *testing.T) { f(t, func(d *namespace.Driver) sandbox.Driver { return forking{d} }) })
 }
 
 func processDriver(t testing.TB) sandbox.Driver {
@@ -140,15 +176,53 @@ func read(t testing.TB, path string) string {
 // function starts a sandbox that runs Python code on request.
 func function(t testing.TB, d sandbox.Driver, code string, limits sandbox.Limits) sandbox.Env {
 	t.Helper()
+	return functionBeyond(t, d, code, limits, nil)
+}
+
+// functionBeyond is one with something beyond it.
+func functionBeyond(t testing.TB, d sandbox.Driver, code string, limits sandbox.Limits, n sandbox.Network) sandbox.Env {
+	t.Helper()
 	const python = "/usr/bin/python3"
 	if _, err := os.Stat(python); err != nil {
 		needed(t, err)
 	}
-	program := codeDir(t, map[string]string{"program.py": read(t, "../../internal/sandbox/namespace/testdata/program/program.py")})
-	b, err := d.Blank(within(t, 20*time.Second), sandbox.Spec{
+	e := assigned(t, d, attacker(t, d, python), code, limits, n)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range 500 {
+		got := run(t, e, fmt.Sprintf("import sys; sys.path.insert(0, %q); result = '_furl_zygote' in sys.modules", e.Layout().Code))
+		if _, forks := d.(forking); got == "True" || got == "False" && !forks {
+			return e
+		}
+		// Before its zygote is ready, a program is started.
+		e.Retire(0)
+		<-tick.C
+		e = assigned(t, d, attacker(t, d, python), code, limits, n)
+	}
+	t.Fatal("no blank was forked")
+	return nil
+}
+
+// attacker is the program of a function. It is the same for all of a driver, as the
+// zygote has to be.
+func attacker(t testing.TB, d sandbox.Driver, python string) sandbox.Spec {
+	t.Helper()
+	program := filepath.Join(filepath.Dir(os.Getenv(hostVar)), "program")
+	spec := sandbox.Spec{
 		Name: "attacker", Path: python, Env: []string{"LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"},
-		Args: []string{"-I", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import program", program, mark()},
-	})
+		Args: []string{"-I", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import program; program.run()", program, mark()},
+	}
+	if _, forks := d.(forking); forks {
+		spec.Owner = "attacker"
+		spec.Zygote = slices.Clone(spec.Args)
+		spec.Zygote[2] = "import sys; sys.path.insert(0, sys.argv[1]); import _furl_zygote as z, program; z.main(program)"
+	}
+	return spec
+}
+
+func assigned(t testing.TB, d sandbox.Driver, spec sandbox.Spec, code string, limits sandbox.Limits, n sandbox.Network) sandbox.Env {
+	t.Helper()
+	b, err := d.Blank(within(t, 20*time.Second), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,14 +231,11 @@ func function(t testing.TB, d sandbox.Driver, code string, limits sandbox.Limits
 			t.Fatal(err)
 		}
 	}
-	e, err := b.Assign(within(t, 20*time.Second), sandbox.Assignment{Code: code})
+	e, err := b.Assign(within(t, 20*time.Second), sandbox.Assignment{Code: code, Network: n})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.Retire(0) })
-	if got := run(t, e, fmt.Sprintf("import sys; sys.path.insert(0, %q); result = 'ready'", e.Layout().Code)); got != "ready" {
-		t.Fatal(got)
-	}
 	return e
 }
 
@@ -199,11 +270,17 @@ func ended(t testing.TB, e sandbox.Env) sandbox.Exit {
 // assault runs all attacks and returns their results by name.
 func assault(t testing.TB, e sandbox.Env, args map[string]any) map[string]string {
 	t.Helper()
+	return assaultBy(t, e, "attack", args)
+}
+
+// assaultBy runs the attacks of a Python module.
+func assaultBy(t testing.TB, e sandbox.Env, module string, args map[string]any) map[string]string {
+	t.Helper()
 	b, err := json.Marshal(args)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := run(t, e, fmt.Sprintf("import json, attack; result = attack.run(json.loads(%q))", b))
+	text := run(t, e, fmt.Sprintf("import json, %[1]s; result = %[1]s.run(json.loads(%[2]q))", module, b))
 	results := make(map[string]string)
 	for line := range strings.Lines(text) {
 		name, what, ok := strings.Cut(strings.TrimSpace(line), " ")

@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"os/exec"
@@ -21,7 +21,7 @@ func TestTreeCPU(t *testing.T) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for end := time.After(time.Minute); ; {
-		used, err := treeCPU(cmd.Process.Pid)
+		used, err := TreeCPU(cmd.Process.Pid)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,7 +34,7 @@ func TestTreeCPU(t *testing.T) {
 			t.Fatalf("the tree used %v in a minute", used)
 		}
 	}
-	if _, err := treeCPU(1 << 22); err == nil {
+	if _, err := TreeCPU(1 << 22); err == nil {
 		t.Error("a process that does not exist has used CPU")
 	}
 }

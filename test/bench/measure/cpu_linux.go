@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"fmt"
@@ -14,40 +14,57 @@ import (
 // clockTick is the unit of /proc/PID/stat's times: USER_HZ, which is 100 on every Linux that Go runs on.
 const clockTick = 10 * time.Millisecond
 
-// treeCPU returns the processor time that a process and everything below it have used, user and system: by the clock of
+// TreeCPU returns the processor time that a process and everything below it have used, user and system: by the clock of
 // each process, which counts nanoseconds, and for children that have ended by what their parent was told, in ticks.
-func treeCPU(pid int) (time.Duration, error) {
-	entries, err := os.ReadDir("/proc")
+func TreeCPU(pid int) (time.Duration, error) {
+	used := map[int]time.Duration{}
+	tree, err := walk(pid, func(p int, waited time.Duration) bool {
+		own, err := processClock(p)
+		used[p] = own + waited
+		return err == nil // else it has ended meanwhile
+	})
 	if err != nil {
 		return 0, err
 	}
+	var sum time.Duration
+	for _, p := range tree {
+		sum += used[p]
+	}
+	return sum, nil
+}
+
+// Tree returns a process and everything below it.
+func Tree(pid int) ([]int, error) { return walk(pid, func(int, time.Duration) bool { return true }) }
+
+// walk shows each process of the machine, with the time of the children that it has waited for, and returns those of the
+// tree below pid that see takes.
+func walk(pid int, see func(pid int, waited time.Duration) bool) ([]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
 	children := map[int][]int{}
-	used := map[int]time.Duration{}
+	alive := false
 	for _, e := range entries {
 		p, err := strconv.Atoi(e.Name())
 		if err != nil {
 			continue
 		}
 		parent, waited, err := readStat(p)
-		if err != nil {
+		if err != nil || !see(p, waited) {
 			continue // it has ended meanwhile
 		}
-		own, err := processClock(p)
-		if err != nil {
-			continue
-		}
 		children[parent] = append(children[parent], p)
-		used[p] = own + waited
+		alive = alive || p == pid
 	}
-	if _, ok := used[pid]; !ok {
-		return 0, fmt.Errorf("process %d is gone", pid)
+	if !alive {
+		return nil, fmt.Errorf("process %d is gone", pid)
 	}
-	var sum time.Duration
-	for next := []int{pid}; len(next) > 0; next = next[1:] {
-		sum += used[next[0]]
-		next = append(next, children[next[0]]...)
+	tree := []int{pid}
+	for i := 0; i < len(tree); i++ {
+		tree = append(tree, children[tree[i]]...)
 	}
-	return sum, nil
+	return tree, nil
 }
 
 // processClock reads the CPU clock of a process, ended threads included. Its id is made as clock_getcpuclockid(3) makes it.
