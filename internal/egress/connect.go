@@ -34,10 +34,15 @@ func (n *Network) Connect(ctx context.Context, conn *net.TCPConn, to netip.AddrP
 		return
 	}
 	defer leave()
-	f, most := n.function, n.gateway.opts.MaxConns
+	f, opts := n.function, &n.gateway.opts
 	defer f.conns.Add(-1)
-	if f.conns.Add(1) > int64(most) {
-		n.refuse(conn, to, verdict{reason: fmt.Sprintf("the function has %d connections open, which is the most", most)})
+	if f.conns.Add(1) > int64(opts.MaxConns) {
+		n.refuse(conn, to, verdict{reason: fmt.Sprintf("the function has %d connections open, which is the most", opts.MaxConns)})
+		return
+	}
+	defer n.gateway.conns.Add(-1)
+	if n.gateway.conns.Add(1) > int64(opts.MaxOpen) {
+		n.refuse(conn, to, verdict{reason: fmt.Sprintf("all functions together have %d connections open, which is the most", opts.MaxOpen)})
 		return
 	}
 	targets, dial, v := n.route(to)
@@ -45,7 +50,7 @@ func (n *Network) Connect(ctx context.Context, conn *net.TCPConn, to netip.AddrP
 		n.refuse(conn, to, v)
 		return
 	}
-	outside, err := dialFirst(ctx, dial, targets, n.gateway.opts.seams.limits.dial)
+	outside, err := dialFirst(ctx, dial, targets, opts.seams.limits.dial)
 	if errors.Is(err, errSelf) {
 		n.refuse(conn, to, verdict{reason: err.Error(), hint: hintHost})
 		return
@@ -56,7 +61,7 @@ func (n *Network) Connect(ctx context.Context, conn *net.TCPConn, to netip.AddrP
 		return
 	}
 	f.connections.Add(1)
-	r := relay{inside: conn, outside: outside, function: f, limits: n.gateway.opts.seams.limits, began: time.Now()}
+	r := relay{inside: conn, outside: outside, function: f, limits: opts.seams.limits, began: time.Now()}
 	r.run(ctx)
 }
 

@@ -215,6 +215,33 @@ func TestMaxConns(t *testing.T) {
 	}
 }
 
+// Many functions together must not use up the server's descriptors.
+func TestMaxOpen(t *testing.T) {
+	w := newWorld(t, egress.Options{MaxOpen: 2}, echo)
+	open := func(function string) (*net.TCPConn, chan struct{}) {
+		return connect(t, t.Context(), w.gateway.Network(function), outside)
+	}
+	connected := func() bool {
+		return w.gateway.Usage()["one"].Connections+w.gateway.Usage()["two"].Connections == 2
+	}
+	one, oneDone := open("one")
+	open("two")
+	await(t, connected, func() string { return w.log.String() })
+	three, done := open("three")
+	wantReset(t, three)
+	wait(t, done)
+	one.Close()
+	wait(t, oneDone)
+	four, _ := open("four")
+	io.WriteString(four, "x")
+	if _, err := io.ReadFull(four, make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(w.log.String(), "all functions together have 2 connections open") {
+		t.Errorf("logged: %s", w.log)
+	}
+}
+
 func TestFloodOfRefusals(t *testing.T) {
 	var l egress.Limiter
 	now := time.Now()

@@ -23,12 +23,21 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 )
 
 // HostName is the name of HostAddr in sandboxes.
 const HostName = "host.furl.internal"
 
-const defaultMaxConns = 512
+const (
+	defaultMaxConns = 512
+	// perConn is how many of the descriptors that the process may have there are
+	// for each connection. A busy one takes six, and others need some, too.
+	perConn = 16
+	// leastShare is how many functions can have all that they may have open.
+	leastShare = 4
+)
 
 // GatewayAddr is where sandboxes reach furl's own listeners. It is link-local,
 // as HostAddr is, so no other machine is ever meant by it.
@@ -51,7 +60,11 @@ type Options struct {
 	// Nameservers answer what is not furl's own. None: those of the host's
 	// /etc/resolv.conf, as it is at the time.
 	Nameservers []netip.AddrPort
-	// MaxConns bounds the connections that a function has open. Default 512.
+	// MaxOpen bounds the connections that all functions together have open.
+	// Default: what the process has descriptors for.
+	MaxOpen int
+	// MaxConns bounds the connections that a function has open. Default 512, or a
+	// quarter of MaxOpen.
 	MaxConns int
 	Logger   *slog.Logger
 
@@ -74,6 +87,7 @@ type Gateway struct {
 	own     *ownAddrs
 	resolve *upstream
 	hosts   *watched[map[string][]netip.Addr]
+	conns   atomic.Int64 // open now
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -104,8 +118,11 @@ func New(opts Options) (*Gateway, error) {
 	if slices.Contains(opts.Policy.HostPorts, 0) {
 		return nil, fmt.Errorf("egress: 0 is not a port of the host")
 	}
+	if opts.MaxOpen <= 0 {
+		opts.MaxOpen = descriptors() / perConn
+	}
 	if opts.MaxConns <= 0 {
-		opts.MaxConns = defaultMaxConns
+		opts.MaxConns = max(1, min(defaultMaxConns, opts.MaxOpen/leastShare))
 	}
 	if opts.Names == nil {
 		opts.Names = func(string) bool { return false }
@@ -126,6 +143,16 @@ func New(opts Options) (*Gateway, error) {
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	return g, nil
+}
+
+// descriptors is how many of them the process may have.
+func descriptors() int {
+	const most = 1 << 20
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024 // the usual least
+	}
+	return int(min(limit.Cur, most))
 }
 
 // Network is what lies beyond one sandbox of a function. It is cheap, holds

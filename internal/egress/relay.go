@@ -3,6 +3,7 @@ package egress
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -56,7 +57,7 @@ func (r *relay) run(ctx context.Context) {
 // silent holds nothing but its descriptor.
 func (r *relay) direction(dst, src *net.TCPConn, count *atomic.Uint64, done *atomic.Bool) {
 	raw, err := src.SyscallConn()
-	if err != nil {
+	if err != nil || inline(raw) != nil {
 		r.fail()
 		return
 	}
@@ -71,7 +72,12 @@ func (r *relay) direction(dst, src *net.TCPConn, count *atomic.Uint64, done *ato
 			return
 		}
 		n, err := dst.ReadFrom(src)
-		ended := err == nil && dst.CloseWrite() == nil
+		if err == nil || n == 0 && silent(err, late) {
+			var more int64
+			more, err = pass(dst, src)
+			n += more
+		}
+		ended := errors.Is(err, io.EOF) && dst.CloseWrite() == nil
 		if ended {
 			done.Store(true)
 		}
@@ -82,7 +88,7 @@ func (r *relay) direction(dst, src *net.TCPConn, count *atomic.Uint64, done *ato
 		switch {
 		case ended:
 			return
-		case errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(late):
+		case err == nil || silent(err, late):
 			// src was silent for the rest of the burst, or never: all that was
 			// read has been written.
 		default:
@@ -90,6 +96,34 @@ func (r *relay) direction(dst, src *net.TCPConn, count *atomic.Uint64, done *ato
 			return
 		}
 	}
+}
+
+// silent says whether an error is that of a source that had no more to read, and
+// not that of a destination that took nothing until late.
+func silent(err error, late time.Time) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(late)
+}
+
+// inline has urgent data read like all other.
+func inline(raw syscall.RawConn) error {
+	var option error
+	err := raw.Control(func(fd uintptr) { option = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_OOBINLINE, 1) })
+	return errors.Join(err, option)
+}
+
+// pass moves a few bytes as any program would. splice(2) stops before urgent
+// data, and takes it for the end when the end has come.
+func pass(dst, src *net.TCPConn) (int64, error) {
+	if err := src.SetReadDeadline(time.Now().Add(burst)); err != nil {
+		return 0, err
+	}
+	var b [512]byte
+	n, err := src.Read(b[:])
+	if err != nil {
+		return 0, err
+	}
+	n, err = dst.Write(b[:n])
+	return int64(n), err
 }
 
 // errIdle: nothing was moved for too long.

@@ -336,3 +336,40 @@ func BenchmarkConnect(b *testing.B) {
 		b.Error(s)
 	}
 }
+
+// Urgent data is part of the stream, and what comes after it too.
+func TestUrgentData(t *testing.T) {
+	w := newWorld(t, egress.Options{}, func(c *net.TCPConn) {
+		raw, err := c.SyscallConn()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		answered := make([]byte, 1)
+		for _, part := range []struct {
+			text  string
+			flags int
+		}{{"a", 0}, {"!", syscall.MSG_OOB}, {"bc", 0}, {"?", syscall.MSG_OOB}} {
+			var sent error
+			err := raw.Control(func(fd uintptr) { sent = syscall.Sendto(int(fd), []byte(part.text), part.flags, nil) })
+			if err := errors.Join(err, sent); err != nil {
+				t.Error(err)
+			}
+			if part.text == "a" { // the relay is through with it
+				io.ReadFull(c, answered)
+			}
+		}
+	})
+	c, done := connect(t, t.Context(), w.gateway.Network("hello"), outside)
+	got := make([]byte, 1)
+	if _, err := io.ReadFull(c, got); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(c, "x")
+	rest, err := io.ReadAll(c)
+	if got := string(got) + string(rest); got != "a!bc?" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	c.Close()
+	wait(t, done)
+}

@@ -129,7 +129,7 @@ func parseQuery(query []byte) (q *question, failure []byte) {
 		return nil, q.bare(dnsmessage.RCodeNotImplemented)
 	}
 	asked, err := p.Question()
-	if err != nil || len(query) > maxQuery {
+	if err != nil || len(query) > maxQuery || !inPlace(query) {
 		return nil, q.bare(dnsmessage.RCodeFormatError)
 	}
 	if p.SkipQuestion() != dnsmessage.ErrSectionDone || p.SkipAllAnswers() != nil || p.SkipAllAuthorities() != nil || p.SkipAllAdditionals() != nil {
@@ -140,6 +140,20 @@ func parseQuery(query []byte) (q *question, failure []byte) {
 		return nil, q.reply(dnsmessage.RCodeRefused, nil)
 	}
 	return q, nil
+}
+
+// inPlace says whether the name of a question, which was read, stands there as a
+// whole. A name may go on elsewhere in the message (RFC 1035, section 4.1.4):
+// were that in the ID, the name server would read another name than was judged,
+// since it gets another ID.
+func inPlace(query []byte) bool {
+	const header = 12
+	for at := header; query[at] != 0; at += 1 + int(query[at]) {
+		if query[at] > 63 { // the name goes on elsewhere
+			return false
+		}
+	}
+	return true
 }
 
 // typeIXFR asks for what changed in a zone (RFC 1995).

@@ -358,11 +358,14 @@ func TestMalformedQueries(t *testing.T) {
 		query []byte
 		want  dnsmessage.RCode
 	}{
-		"no question":     {edit(func(m *dnsmessage.Message) { m.Questions = nil }), dnsmessage.RCodeFormatError},
-		"two questions":   {edit(func(m *dnsmessage.Message) { m.Questions = append(m.Questions, m.Questions[0]) }), dnsmessage.RCodeFormatError},
-		"wrong counts":    {append([]byte{0x12, 0x34, 1, 0, 0, 1, 0, 3, 0, 7}, good[10:]...), dnsmessage.RCodeFormatError},
-		"cut off":         {good[:20], dnsmessage.RCodeFormatError},
-		"too long":        {append(bytes.Clone(good), make([]byte, 4096)...), dnsmessage.RCodeFormatError},
+		"no question":   {edit(func(m *dnsmessage.Message) { m.Questions = nil }), dnsmessage.RCodeFormatError},
+		"two questions": {edit(func(m *dnsmessage.Message) { m.Questions = append(m.Questions, m.Questions[0]) }), dnsmessage.RCodeFormatError},
+		"wrong counts":  {append([]byte{0x12, 0x34, 1, 0, 0, 1, 0, 3, 0, 7}, good[10:]...), dnsmessage.RCodeFormatError},
+		"cut off":       {good[:20], dnsmessage.RCodeFormatError},
+		"too long":      {append(bytes.Clone(good), make([]byte, 4096)...), dnsmessage.RCodeFormatError},
+		// The name begins in the ID; after the question stands an OPT record.
+		"a name in pieces": {[]byte("\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01" + "\xc0\x00\x00\x01\x00\x01" +
+			"\x00\x00\x29\x04\x00\x00\x00\x00\x00\x00\x00"), dnsmessage.RCodeFormatError},
 		"another opcode":  {edit(func(m *dnsmessage.Message) { m.OpCode = 5 }), dnsmessage.RCodeNotImplemented},
 		"another class":   {edit(func(m *dnsmessage.Message) { m.Questions[0].Class = dnsmessage.ClassCHAOS }), dnsmessage.RCodeRefused},
 		"a zone transfer": {query(t, "example.com", dnsmessage.TypeAXFR), dnsmessage.RCodeRefused},

@@ -44,6 +44,7 @@ func accesses() []access {
 		{"GetFunctionUrlConfig", "lambda:GetFunctionUrlConfig", hello, getURL("hello", nil)},
 		{"UpdateFunctionUrlConfig", "lambda:UpdateFunctionUrlConfig", hello, updateURL("hello", nil)},
 		{"ListFunctionUrlConfigs", "lambda:ListFunctionUrlConfigs", hello, listURLs("hello")},
+		{"ListFunctionUrlConfigs", "lambda:ListFunctionUrlConfigs", hello, listURLs("hello:live")},
 		{"DeleteFunctionUrlConfig", "lambda:DeleteFunctionUrlConfig", hello, deleteURL("hello", nil)},
 		{"AddPermission", "lambda:AddPermission", hello, add("hello", "s")},
 		{"GetPolicy", "lambda:GetPolicy", hello, func(ctx context.Context, c *lambda.Client) error {
@@ -54,6 +55,9 @@ func accesses() []access {
 		{"PublishVersion", "lambda:PublishVersion", hello, publish("hello:$LATEST")},
 		{"ListVersionsByFunction", "lambda:ListVersionsByFunction", hello, func(ctx context.Context, c *lambda.Client) error {
 			return only(c.ListVersionsByFunction(ctx, &lambda.ListVersionsByFunctionRequest{FunctionName: "hello"}))
+		}},
+		{"ListVersionsByFunction", "lambda:ListVersionsByFunction", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.ListVersionsByFunction(ctx, &lambda.ListVersionsByFunctionRequest{FunctionName: "hello:1"}))
 		}},
 		{"CreateAlias", "lambda:CreateAlias", hello, makeAlias("hello", "test", "1", nil)},
 		{"GetAlias", "lambda:GetAlias", hello, func(ctx context.Context, c *lambda.Client) error {
@@ -83,6 +87,9 @@ func accesses() []access {
 		}},
 		{"GetFunctionCodeSigningConfig", "lambda:GetFunctionCodeSigningConfig", hello, func(ctx context.Context, c *lambda.Client) error {
 			return only(c.GetFunctionCodeSigningConfig(ctx, &lambda.GetFunctionCodeSigningConfigRequest{FunctionName: "hello"}))
+		}},
+		{"GetFunctionCodeSigningConfig", "lambda:GetFunctionCodeSigningConfig", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetFunctionCodeSigningConfig(ctx, &lambda.GetFunctionCodeSigningConfigRequest{FunctionName: "hello:1"}))
 		}},
 		{"PutFunctionConcurrency", "lambda:PutFunctionConcurrency", hello, reserve("hello", 1)},
 		{"GetFunctionConcurrency", "lambda:GetFunctionConcurrency", hello, func(ctx context.Context, c *lambda.Client) error {

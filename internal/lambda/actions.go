@@ -7,7 +7,6 @@ import (
 	"furl/internal/authz"
 	"furl/internal/awsapi"
 	"furl/internal/policy"
-	"furl/internal/state"
 )
 
 // Access says what a request asks for: the IAM actions and the resources they
@@ -89,19 +88,19 @@ func (s *Service) subject(ctx context.Context, action, name string, qualifier *s
 	if err != nil && (r.id.Account == "" || r.id.Account == account(ctx)) {
 		return ref{}, authz.Access{}, err
 	}
-	if r.qualifier == state.LatestVersion && onWholeFunction(action) {
+	if onWholeFunction(action) {
 		r.qualifier = ""
 	}
 	return r, authz.Access{Action: "lambda:" + action, Resource: r.arn(), Account: r.id.Account}, nil
 }
 
 // onWholeFunction holds for the actions whose only resource is the function:
-// writing its name with $LATEST must not lead around a policy that names it.
+// writing its name with a qualifier must not lead around a policy that names it.
 func onWholeFunction(action string) bool {
 	switch action {
 	case "CreateFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration",
 		"PublishVersion", "ListVersionsByFunction", "CreateAlias", "GetAlias", "UpdateAlias", "DeleteAlias", "ListAliases",
-		"TagResource", "UntagResource", "ListTags", "GetFunctionCodeSigningConfig",
+		"ListFunctionUrlConfigs", "TagResource", "UntagResource", "ListTags", "GetFunctionCodeSigningConfig",
 		"PutFunctionConcurrency", "GetFunctionConcurrency", "DeleteFunctionConcurrency":
 		return true
 	}

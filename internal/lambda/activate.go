@@ -153,8 +153,10 @@ func (a *activator) activateLatest(ctx context.Context, f *state.FunctionEntry) 
 
 func (a *activator) activateVersion(ctx context.Context, id state.FunctionID, v *state.Version) error {
 	return a.ready(ctx, v, func(ready bool) error {
-		_, err := a.state.UpdateVersion(ctx, id, v.Number, func(v *state.Version) error {
-			settle(v, ready)
+		_, err := a.state.UpdateVersion(ctx, id, v.Number, func(now *state.Version) error {
+			if now.CodeBlob == v.CodeBlob { // else the function was made anew under its name
+				settle(now, ready)
+			}
 			return nil
 		})
 		return err

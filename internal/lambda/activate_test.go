@@ -2,6 +2,8 @@ package lambda_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"testing"
@@ -94,4 +96,52 @@ func TestNotCompiledUnlessUnpacked(t *testing.T) {
 	h := newPreparing(t, func(context.Context, prepared) { t.Error("compiled") })
 	h.hold()(errors.New("no room"))
 	h.create("hello")
+}
+
+// What was made ready for a function that is gone says nothing of one that was
+// made anew under its name.
+func TestReadyForAFunctionThatIsGone(t *testing.T) {
+	h := newHouse(t)
+	old := hello()
+	oldSum := sha256.Sum256(old)
+	oldReady, newReady := make(chan struct{}), make(chan struct{})
+	began := make(chan struct{}, 10)
+	h.unpack = func(ctx context.Context, sha string) error {
+		ready := newReady
+		if sha == hex.EncodeToString(oldSum[:]) {
+			ready = oldReady
+		}
+		began <- struct{}{}
+		select {
+		case <-ready:
+		case <-ctx.Done():
+		}
+		return nil
+	}
+	c, ctx := h.as(h.Root), t.Context()
+	publish := func(in *lambda.CreateFunctionRequest) { in.Publish = new(true) }
+	must(c.CreateFunction(ctx, creation("hello", publish)))(t)
+	<-began
+	must(c.DeleteFunction(ctx, &lambda.DeleteFunctionRequest{FunctionName: "hello"}))(t)
+	must(c.CreateFunction(ctx, creation("hello", publish, func(in *lambda.CreateFunctionRequest) {
+		in.Code.ZipFile = pack(map[string]string{"lambda_function.py": "# another\n"})
+	})))(t)
+	<-began
+	before := h.State.Snapshot().Rev()
+	close(oldReady)
+	timeout := time.After(10 * time.Second)
+	for h.State.Snapshot().Rev() < before+2 { // once for $LATEST, once for the version
+		select {
+		case <-h.changed:
+		case <-timeout:
+			t.Fatal("the first package is not done")
+		}
+	}
+	for _, name := range []string{"hello", "hello:1"} {
+		if got := h.configured(name); *got.State != "Pending" {
+			t.Errorf("%s is %s before its code is ready", name, *got.State)
+		}
+	}
+	close(newReady)
+	h.settle()
 }

@@ -146,7 +146,7 @@ func (s *Service) ListFunctions(ctx context.Context, in *ListFunctionsRequest) (
 		}
 	}
 	page, next, err := awsapi.Page(all,
-		func(t *state.Target) string { return t.Function.Name + "/" + versionOrder(t) },
+		func(t *state.Target) string { return t.Function.Name + "\x00" + versionOrder(t) }, // in the order of the names
 		awsapi.Paging{Operation: "ListFunctions", Marker: in.Marker, MaxItems: in.MaxItems, Size: listPage, Most: listPage})
 	if err != nil {
 		return nil, err

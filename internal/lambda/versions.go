@@ -30,16 +30,18 @@ func (s *Service) PublishVersion(ctx context.Context, in *PublishVersionRequest)
 	if in.PublishTo != nil {
 		return nil, notOffered("Managed instances")
 	}
-	r, f, err := s.findForUpdate(ctx, in.FunctionName)
+	r, _, err := s.findForUpdate(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
-	if sum := codeSha256(f.Function.Latest.CodeBlob); value(in.CodeSha256) != "" && *in.CodeSha256 != sum {
-		return nil, InvalidParameterValueException("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). "+
-			"Please try again with the CodeSHA256 in $LATEST.", *in.CodeSha256, sum)
-	}
 	return s.publish(ctx, r,
-		func(f *state.Function) error { return checkUpdatable(&f.Latest, r.unqualified(), in.RevisionId) },
+		func(f *state.Function) error {
+			if sum := codeSha256(f.Latest.CodeBlob); value(in.CodeSha256) != "" && *in.CodeSha256 != sum {
+				return InvalidParameterValueException("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). "+
+					"Please try again with the CodeSHA256 in $LATEST.", *in.CodeSha256, sum)
+			}
+			return checkUpdatable(&f.Latest, r.unqualified(), in.RevisionId)
+		},
 		func(f *state.Function, v *state.Version) {
 			set(&v.Description, in.Description)
 			f.Latest.RevisionID = uuid.NewString()

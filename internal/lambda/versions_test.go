@@ -3,6 +3,7 @@ package lambda_test
 import (
 	"context"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -129,6 +130,29 @@ func TestListVersionsInOrder(t *testing.T) {
 	}
 	if want := []string{"$LATEST", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%q", got)
+	}
+}
+
+// A name that another one begins with comes before it, on every page.
+func TestListFunctionsInOrder(t *testing.T) {
+	h := newHouse(t)
+	want := []string{"a", "a-b", "a_b", "ab"}
+	h.create(want...)
+	for _, all := range []*lambda.FunctionVersion{nil, new(lambda.FunctionVersionAll)} {
+		var got []string
+		in := &lambda.ListFunctionsRequest{MaxItems: new(1), FunctionVersion: all}
+		for range want {
+			page := must(h.as(h.Root).ListFunctions(t.Context(), in))(t)
+			for _, f := range page.Functions {
+				got = append(got, *f.FunctionName)
+			}
+			if in.Marker = page.NextMarker; in.Marker == nil {
+				break
+			}
+		}
+		if !slices.Equal(got, want) || in.Marker != nil {
+			t.Errorf("%q", got)
+		}
 	}
 }
 

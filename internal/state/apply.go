@@ -189,10 +189,13 @@ func (c *change) applyURL(rec store.Rec, key string) error {
 // qualifier is the inverse of qualifierToken for the last token of a key.
 func (c *change) qualifier(key string) string {
 	_, token, _ := cutLast(key, "/")
-	if token == unqualified {
+	switch token {
+	case unqualified:
 		return ""
+	case dash:
+		return unqualified
 	}
-	return token // aliases are made of characters that need no escape
+	return token // the characters of other aliases need no escape
 }
 
 // existing returns the change's own copy of a function's entry, nil if there

@@ -10,9 +10,9 @@ import (
 //
 //	fn/ACCOUNT/REGION/NAME               Function
 //	fn/ACCOUNT/REGION/NAME/ve/NUMBER     Version
-//	fn/ACCOUNT/REGION/NAME/al/ALIAS      Alias
-//	fn/ACCOUNT/REGION/NAME/po/QUALIFIER  FunctionPolicy ("-" for unqualified)
-//	fn/ACCOUNT/REGION/NAME/ur/QUALIFIER  URLConfig ("-" for unqualified)
+//	fn/ACCOUNT/REGION/NAME/al/ALIAS      Alias ("%2D" for the alias -)
+//	fn/ACCOUNT/REGION/NAME/po/QUALIFIER  FunctionPolicy ("-" for unqualified, "%2D" for the alias -)
+//	fn/ACCOUNT/REGION/NAME/ur/QUALIFIER  URLConfig (likewise)
 //	url/ID                               owner's key: makes url-ids unique
 //	iam/ACCOUNT/user/NAME                User (name in lower case)
 //	iam/ACCOUNT/role/NAME                Role (name in lower case)
@@ -22,7 +22,11 @@ import (
 // FunctionID names a function.
 type FunctionID struct{ Account, Region, Name string }
 
-const unqualified = "-"
+// Tokens of no qualifier, and of the alias that is named like that token.
+const (
+	unqualified = "-"
+	dash        = "%2D"
+)
 
 func (id FunctionID) key() string {
 	return "fn/" + id.Account + "/" + id.Region + "/" + url.PathEscape(id.Name)
@@ -30,7 +34,7 @@ func (id FunctionID) key() string {
 
 func (id FunctionID) versionKey(number string) string { return id.key() + "/ve/" + number }
 
-func (id FunctionID) aliasKey(name string) string { return id.key() + "/al/" + url.PathEscape(name) }
+func (id FunctionID) aliasKey(name string) string { return id.key() + "/al/" + qualifierToken(name) }
 
 // qualifierKey is the key of the record that a qualifier names: the function, a
 // published version, or an alias.
@@ -62,9 +66,13 @@ func (id FunctionID) urlKey(qualifier string) string {
 	return id.key() + "/ur/" + qualifierToken(qualifier)
 }
 
+// qualifierToken is the token of a qualifier, or of none.
 func qualifierToken(q string) string {
-	if q == "" {
+	switch q {
+	case "":
 		return unqualified
+	case unqualified:
+		return dash
 	}
 	return url.PathEscape(q)
 }

@@ -117,3 +117,33 @@ func TestAliasOwnsItsChildren(t *testing.T) {
 		}
 	}
 }
+
+// An alias named like the key of no qualifier has children of its own.
+func TestAliasNamedDash(t *testing.T) {
+	o := open(t)
+	create(t, o, "hello", "id1")
+	publish(t, o)
+	of := newURL("hello", "id2")
+	of.Qualifier = "-"
+	grant := func(qualifier string) error {
+		return o.UpdatePolicy(t.Context(), hello, qualifier, func(old *state.FunctionPolicy) (*state.FunctionPolicy, error) {
+			if old != nil {
+				t.Errorf("%q has the policy of %q", qualifier, old.Qualifier)
+			}
+			return &state.FunctionPolicy{Document: publicPolicy}, nil
+		})
+	}
+	if err := errors.Join(grant(""), o.CreateAlias(t.Context(), alias("-", "1", "")), grant("-"), o.CreateURL(t.Context(), of)); err != nil {
+		t.Fatal(err)
+	}
+	if f := o.Snapshot().Function(hello); len(f.Policies) != 2 || len(f.URLs) != 2 || o.Snapshot().Route("id2").Target.Version.Number != "1" {
+		t.Errorf("the function has %+v", f)
+	}
+	if err := o.DeleteAlias(t.Context(), hello, "-"); err != nil {
+		t.Fatal(err)
+	}
+	f := o.Snapshot().Function(hello)
+	if len(f.Aliases) != 0 || f.Policies[""] == nil || len(f.Policies) != 1 || o.Snapshot().Route("id1") == nil || o.Snapshot().Route("id2") != nil {
+		t.Errorf("after the alias is deleted: %+v", f)
+	}
+}
