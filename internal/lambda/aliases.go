@@ -80,8 +80,8 @@ func route(a *state.Alias, c *AliasRoutingConfiguration) error {
 // checkWeights checks what the model only says of maps in general, in AWS's
 // order: the entries, then their number.
 func checkWeights(weights map[string]float64) error {
-	for version, weight := range weights {
-		what := ""
+	for _, version := range slices.Sorted(maps.Keys(weights)) {
+		weight, what := weights[version], ""
 		switch {
 		case !state.IsVersion(version) || len(version) > 1024:
 			what = "Map keys must satisfy constraint: [Member must have length less than or equal to 1024, " +

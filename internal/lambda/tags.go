@@ -70,10 +70,10 @@ func (s *Service) ListTags(ctx context.Context, in *ListTagsRequest) (*ListTagsR
 // resolveTagged is the function that an ARN of a tag operation names. There is
 // nothing else here that could have tags.
 func (s *Service) resolveTagged(ctx context.Context, resource string) (ref, error) {
-	r, err := s.resolve(ctx, resource, nil)
-	if _, other := arn.ParseFunctionName(resource); other != nil {
-		return r, ResourceNotFoundException("Resource not found: %s", resource)
+	if _, err := arn.ParseFunctionName(resource); err != nil {
+		return ref{}, ResourceNotFoundException("Resource not found: %s", resource)
 	}
+	r, err := s.resolve(ctx, resource, nil)
 	if err == nil && r.qualifier != "" {
 		err = InvalidParameterValueException("Tags on function aliases and versions are not supported. Please specify a function ARN.")
 	}

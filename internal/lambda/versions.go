@@ -70,7 +70,7 @@ func versionOrder(t *state.Target) string {
 	if t.Version.Number == state.LatestVersion {
 		return ""
 	}
-	return fmt.Sprintf("%020s", t.Version.Number)
+	return fmt.Sprintf("%20s", t.Version.Number)
 }
 
 // versionARN is a version's qualified ARN.

@@ -118,7 +118,7 @@ func (d *Process) Close() error {
 		wg.Go(func() { p.Retire(0) })
 	}
 	wg.Wait()
-	return errors.Join(d.procs.close(), os.RemoveAll(d.root))
+	return errors.Join(d.procs.close(), RemoveTree(d.root))
 }
 
 // add makes an empty sandbox with its working directory.
@@ -305,7 +305,7 @@ func (p *process) Retire(grace time.Duration) {
 			p.output.Close()
 			p.stdout.Close()
 		}
-		os.RemoveAll(p.dir)
+		RemoveTree(p.dir)
 		p.d.remove(p)
 	})
 }

@@ -53,7 +53,7 @@ func (p *Programs) Close() error { return p.procs.close() }
 func (c *Program) Pid() int { return c.pid }
 
 // Exited is closed when the program has ended, and with it, if it has a mark,
-// everything that it started.
+// everything that it started, unless Exit tells of strays.
 func (c *Program) Exited() <-chan struct{} { return c.exited }
 
 // Exit is how the program ended.

@@ -171,7 +171,10 @@ type Exit struct {
 	Code   int            // exit status, when it exited by itself
 	Signal syscall.Signal // the signal that killed it, or 0
 	// Lost is set when the system did not tell.
-	Lost   bool
+	Lost bool
+	// Strays is set when processes that the program left behind were killed, but
+	// have not ended yet.
+	Strays bool
 	MaxRSS int64 // bytes
 	CPU    time.Duration
 }

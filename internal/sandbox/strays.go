@@ -42,7 +42,9 @@ func (s *supervisor) finish() {
 			e.since = now
 		}
 		age := now.Sub(e.since)
-		if !strays[e.program.mark] || age > giveUp {
+		left := strays[e.program.mark]
+		if !left || age > giveUp {
+			e.exit.Strays = left
 			send(s.conn, notice{Seq: e.program.seq, Exit: &e.exit}, nil)
 			return true
 		}

@@ -257,7 +257,7 @@ func (s *supervisor) end() {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	os.RemoveAll(s.root)
+	RemoveTree(s.root)
 }
 
 // send writes one message: its length and its JSON, with descriptors alongside.

@@ -18,8 +18,6 @@ var (
 	ErrExists = errors.New("state: exists already")
 	// ErrConflict says that others kept changing the record.
 	ErrConflict = errors.New("state: too many concurrent changes")
-	// ErrInUse says that other records depend on the one to be deleted.
-	ErrInUse = errors.New("state: in use")
 )
 
 // maxAttempts bounds how often a read-change-write is tried against concurrent

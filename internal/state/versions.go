@@ -264,20 +264,21 @@ func (s *State) DeleteAlias(ctx context.Context, id FunctionID, name string) err
 			If: []store.Cond{{Key: id.aliasKey(name), Rev: rev}},
 			Do: []store.Op{del(id.aliasKey(name))},
 		}
-		for _, key := range []string{id.policyKey(name), id.urlKey(name)} {
-			part, err := s.removal(ctx, key)
-			if err != nil {
-				return err
-			}
-			txn.If, txn.Do = append(txn.If, part.If...), append(txn.Do, part.Do...)
-		}
-		u, _, err := read[URLConfig](ctx, s, id.urlKey(name))
-		switch {
-		case err == nil:
-			txn.Do = append(txn.Do, del(urlIDKey(u.ID)))
-		case !errors.Is(err, ErrNotFound):
+		policy, err := s.removal(ctx, id.policyKey(name))
+		if err != nil {
 			return err
 		}
+		txn.If, txn.Do = append(txn.If, policy.If...), append(txn.Do, policy.Do...)
+		u, urlRev, err := read[URLConfig](ctx, s, id.urlKey(name))
+		switch {
+		case err == nil:
+			txn.Do = append(txn.Do, del(id.urlKey(name)), del(urlIDKey(u.ID)))
+		case errors.Is(err, ErrNotFound):
+			urlRev = store.Absent
+		default:
+			return err
+		}
+		txn.If = append(txn.If, store.Cond{Key: id.urlKey(name), Rev: urlRev})
 		return s.commit(ctx, txn)
 	})
 }

@@ -382,7 +382,7 @@ func (b *box) Retire(grace time.Duration) {
 
 // recycle gives back what the next sandbox can use.
 func (b *box) recycle() {
-	if err := removeTree(b.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := sandbox.RemoveTree(b.dir); err != nil {
 		b.d.log.Warn("a sandbox's directory was not removed", "err", err)
 	}
 	if b.running() != nil {
@@ -390,6 +390,10 @@ func (b *box) recycle() {
 		case <-b.Exited():
 		default: // nobody else may have what a process still uses
 			b.d.log.Error("a sandbox that was killed has not ended", "pid", b.running().Pid())
+			return
+		}
+		if b.Exit().Strays {
+			b.d.log.Error("processes of a sandbox that was killed have not ended", "user", b.user)
 			return
 		}
 	}

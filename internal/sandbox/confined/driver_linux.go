@@ -76,7 +76,9 @@ func (d *Driver) prepare() error {
 	if d.landlock, err = landlockVersion(); err != nil {
 		return err
 	}
-	if d.users, d.usersErr = chooseUsers(&d.opts); d.usersErr != nil {
+	if d.users, d.usersErr = chooseUsers(&d.opts); errors.Is(d.usersErr, errTaken) {
+		return d.usersErr
+	} else if d.usersErr != nil {
 		d.log.Warn("sandboxes have no users of their own", "err", d.usersErr)
 	}
 	filter, err := seccomp.Build(seccomp.Options{
@@ -211,7 +213,7 @@ func (d *Driver) Close() error {
 		d.lock.Close()
 	}
 	if d.root != "" {
-		errs = append(errs, removeTree(d.root))
+		errs = append(errs, sandbox.RemoveTree(d.root))
 	}
 	return errors.Join(append(errs, d.users.close())...)
 }

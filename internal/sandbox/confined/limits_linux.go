@@ -26,6 +26,12 @@ func (b *box) resources() []limit {
 	if b.user != 0 { // else the user's other processes would count
 		limits = append(limits, limit{What: unix.RLIMIT_NPROC, Value: uint64(b.d.opts.Processes)})
 	}
+	b.mu.Lock()
+	memory := b.limits.Memory
+	b.mu.Unlock()
+	if memory > 0 && !b.memoryLimited() { // it was set before there was a program
+		limits = append(limits, limit{What: unix.RLIMIT_DATA, Value: uint64(memory) + slack})
+	}
 	return limits
 }
 

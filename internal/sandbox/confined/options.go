@@ -14,7 +14,8 @@ type Options struct {
 	// ReadOnly are further files and directories that every sandbox may read.
 	ReadOnly []string
 	// TempSize and TempFiles bound what a sandbox keeps in its temporary
-	// directory: 512 MiB and 65536 files when zero.
+	// directory: 512 MiB and 65536 files when zero. Directories that are more than 256
+	// deep in one another are too many, too.
 	TempSize  int64
 	TempFiles int
 	// Processes is how many processes and threads a sandbox may have; 1024, which

@@ -206,7 +206,7 @@ func (d *Driver) shown(dir string, copies bool) (string, error) {
 		return "", fmt.Errorf("confined: %w", err)
 	}
 	if err := mirror(dir, m.path, copies); err != nil {
-		return "", errors.Join(err, removeTree(filepath.Dir(m.path)))
+		return "", errors.Join(err, sandbox.RemoveTree(filepath.Dir(m.path)))
 	}
 	d.mirrors = append(d.mirrors, m)
 	return m.path, nil

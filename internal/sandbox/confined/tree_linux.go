@@ -78,61 +78,69 @@ func copyFile(from, to string) error {
 	return errors.Join(err, w.Close())
 }
 
-// removeTree deletes a sandbox's directory, in which nothing runs any more. The
-// program may have taken from itself the right to delete.
-func removeTree(dir string) error {
-	if err := os.RemoveAll(dir); err == nil {
-		return nil
-	}
-	root, err := os.OpenRoot(dir) // its links lead nowhere
-	if err != nil {
-		return fmt.Errorf("confined: %w", err)
-	}
-	defer root.Close()
-	open(root, ".")
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("confined: %w", err)
-	}
-	return nil
-}
-
-// open gives directories back to their owner, as far as it goes: what then cannot
-// be deleted says so itself.
-func open(root *os.Root, dir string) {
-	root.Chmod(dir, 0o700)
-	entries, err := fs.ReadDir(root.FS(), dir)
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		if e.IsDir() {
-			open(root, filepath.Join(dir, e.Name()))
-		}
-	}
-}
+// maxDepth is how deep directories may be in one another: no path reaches much
+// farther, and each level of them costs a descriptor to look at.
+const maxDepth = 256
 
 // usage is what a directory holds: bytes on the disk, and files. It stops
-// counting beyond a number of files.
+// counting beyond a number of files, and where directories are too deep, which
+// counts as too many.
 func usage(dir string, enough int) (bytes int64, files int) {
 	root, err := os.OpenRoot(dir) // the program may replace directories by links
 	if err != nil {
 		return 0, 0
 	}
 	defer root.Close()
-	fs.WalkDir(root.FS(), ".", func(_ string, e fs.DirEntry, err error) error {
-		if err != nil || e == nil {
-			return nil // gone, or closed by the program
-		}
-		files++
-		if info, err := e.Info(); err == nil {
-			if st, ok := info.Sys().(*syscall.Stat_t); ok {
-				bytes += st.Blocks * 512
+	c := census{enough: enough}
+	c.count(root, ".")
+	c.dir(root, 0)
+	return c.bytes, c.files
+}
+
+type census struct {
+	enough int
+	bytes  int64
+	files  int
+}
+
+// dir counts what is in a directory. What it cannot look at is gone, or was closed
+// by the program.
+func (c *census) dir(dir *os.Root, depth int) {
+	if depth == maxDepth {
+		c.files = c.enough + 1
+		return
+	}
+	f, err := dir.Open(".")
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	for c.files <= c.enough {
+		entries, err := f.ReadDir(1024)
+		for _, e := range entries {
+			if c.files > c.enough {
+				return
+			}
+			c.count(dir, e.Name())
+			if !e.IsDir() {
+				continue
+			}
+			if below, err := dir.OpenRoot(e.Name()); err == nil {
+				c.dir(below, depth+1)
+				below.Close()
 			}
 		}
-		if files > enough {
-			return fs.SkipAll
+		if err != nil {
+			return
 		}
-		return nil
-	})
-	return bytes, files
+	}
+}
+
+func (c *census) count(dir *os.Root, name string) {
+	c.files++
+	if info, err := dir.Lstat(name); err == nil {
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			c.bytes += st.Blocks * 512
+		}
+	}
 }

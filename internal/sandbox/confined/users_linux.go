@@ -43,8 +43,12 @@ func newUsers(o *Options) (*users, error) {
 			return nil, fmt.Errorf("confined: users: %w", err)
 		}
 	}
-	return nil, fmt.Errorf("confined: users: all ids from %d to %d are taken by other servers", first, first+count-1)
+	return nil, fmt.Errorf("confined: users: %w: from %d to %d", errTaken, first, first+count-1)
 }
+
+// errTaken: other servers have all ids, or somebody says so. Any user can, who must
+// not bring the server to do without.
+var errTaken = errors.New("all ids are taken by other servers")
 
 // userRange is the range of the options, or the middle of what there is where root
 // itself is confined to a range. It is empty when there is only one user.
