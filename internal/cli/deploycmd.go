@@ -132,7 +132,10 @@ func (a *app) deployAndWatch(ctx context.Context, d *deployer, s *spec, flags *d
 	}
 	defer w.Close()
 	out, err := a.deployOnce(ctx, d, s, flags.json)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil: // told to leave
+		return nil
+	case err != nil:
 		return err
 	}
 	return a.watch(ctx, w, d, s, out, flags.json)

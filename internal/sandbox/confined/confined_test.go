@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -256,6 +257,33 @@ func TestUsersAreApart(t *testing.T) {
 	}
 	if len(seen) != 4 {
 		t.Errorf("four sandboxes are %v", seen)
+	}
+}
+
+// Who takes the ids' names, which any user can, does not make sandboxes run as root.
+func TestUsersAreTaken(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED, the test is not root")
+	}
+	newDriver(t) // it works here
+	opts := confined.Options{Command: []string{os.Getenv(hostVar)}, Dir: t.TempDir(), FirstUser: 1_900_100_000, Users: 1024}
+	open(t, opts.Dir)
+	thief, err := net.Listen("unix", "@furl-confined-users-1900100000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := confined.New(opts)
+	if err == nil {
+		t.Error("the driver has sandboxes of one user", d.Close())
+	}
+	if err := thief.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if d, err = confined.New(opts); err != nil {
+		needed(t, err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

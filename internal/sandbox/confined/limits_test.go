@@ -5,6 +5,7 @@ package confined_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -192,6 +193,46 @@ func TestTemp(t *testing.T) {
 	e.Retire(0)
 	if _, err := os.Stat(e.Layout().Temp); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the directory is left: %v", err)
+	}
+}
+
+// Directories in one another keep neither the watch nor the end of a sandbox busy.
+func TestDeepTemp(t *testing.T) {
+	d := newDriver(t)
+	e := env(t, d, sandbox.Limits{})
+	try(e, "import os\nfor i in range(5000):\n os.mkdir('d')\n os.chdir('d')") // it may not live to answer
+	if x := ended(t, e); x.Signal != syscall.SIGKILL {
+		t.Errorf("it ended with %v", x)
+	}
+	e.Retire(0)
+	if _, err := os.Stat(e.Layout().Temp); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory is left: %v", err)
+	}
+}
+
+// A program that starts with its code has the memory limit that was set before.
+func TestMemoryOfLaunched(t *testing.T) {
+	d := newDriver(t, func(o *confined.Options) { o.NoCgroups = true })
+	b, err := d.Blank(within(t, 20*time.Second), sandbox.Spec{Name: "custom"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.(sandbox.Limiter).Limit(sandbox.Limits{Memory: 128 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	e, err := b.Assign(within(t, 10*time.Second), sandbox.Assignment{Code: t.TempDir(), Launch: func(sandbox.Layout) sandbox.Launch {
+		return sandbox.Launch{Path: "/bin/sh", Args: []string{"-c", "ulimit -Hd"}}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Retire(0)
+	if err := e.Output().SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(e.Output())
+	if want := "655360\n"; string(got) != want { // in KB: 128 MB and the slack
+		t.Errorf("the limit is %q (%v), want %q", got, err, want)
 	}
 }
 

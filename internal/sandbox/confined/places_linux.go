@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"furl/internal/sandbox"
 	"furl/internal/sandbox/view"
 )
 
