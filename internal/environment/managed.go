@@ -207,10 +207,16 @@ func (p *Pool) compile(ctx context.Context, f *family, interpreter string) {
 // shelfKey is that of the blanks for an account's functions.
 func (p *Pool) shelfKey(runtime, account string) shelfKey {
 	f, _, ok := familyOf(runtime)
-	if !ok || f.zygote == nil || p.opts.Strict {
+	if !ok || f.zygote == nil || p.opts.Strict || !forks(p.opts.Driver) {
 		return shelfKey{runtime: runtime}
 	}
 	return shelfKey{runtime, account}
+}
+
+// forks reports whether a driver's blanks may be forked.
+func forks(d sandbox.Driver) bool {
+	f, says := d.(sandbox.Forker)
+	return !says || f.Forks()
 }
 
 // blankSpec is the program that waits on a shelf. That of a custom runtime is the

@@ -39,6 +39,12 @@ type OutOfMemory interface {
 	OutOfMemory() bool
 }
 
+// A Forker is a Driver that says whether it makes Blanks by fork, which
+// Spec.Zygote is for. One that does not say may do so.
+type Forker interface {
+	Forks() bool
+}
+
 // Pipes makes a channel and the program's two ends of it, which must become its
 // descriptors 3 and 4. The caller closes them once the program has them.
 func Pipes() (*Channel, []*os.File, error) {

@@ -48,7 +48,10 @@ type Process struct {
 	live   map[*process]struct{}
 }
 
-var _ Driver = (*Process)(nil)
+var (
+	_ Driver = (*Process)(nil)
+	_ Forker = (*Process)(nil)
+)
 
 // NewProcess prepares the process driver.
 func NewProcess(opts ProcessOptions) (*Process, error) {
@@ -71,6 +74,9 @@ func NewProcess(opts ProcessOptions) (*Process, error) {
 
 // Name is "process".
 func (d *Process) Name() string { return "process" }
+
+// Forks is false.
+func (d *Process) Forks() bool { return false }
 
 // Probe starts and ends a sandbox and names what this driver does not isolate.
 func (d *Process) Probe(ctx context.Context) Report {

@@ -51,7 +51,10 @@ type Driver struct {
 	live   map[*box]struct{}
 }
 
-var _ sandbox.Driver = (*Driver)(nil)
+var (
+	_ sandbox.Driver = (*Driver)(nil)
+	_ sandbox.Forker = (*Driver)(nil)
+)
 
 // New prepares the driver. An error means that sandboxes cannot be made here;
 // Diagnose says why and what helps.
@@ -180,6 +183,9 @@ func (d *Driver) makeRoot() (string, error) {
 
 // Name is "confined".
 func (d *Driver) Name() string { return "confined" }
+
+// Forks is false.
+func (d *Driver) Forks() bool { return false }
 
 // Close ends all sandboxes and removes their directories and cgroups.
 func (d *Driver) Close() error {
