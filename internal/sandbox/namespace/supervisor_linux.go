@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -22,7 +23,6 @@ type supervisor struct {
 	noProc bool
 
 	starter *worker // starts sandboxes
-	mounter *worker // mounts into them
 	nets    networks
 
 	mu      sync.Mutex
@@ -62,18 +62,7 @@ func supervise() error {
 	if err := send(conn, s.ready()); err != nil {
 		return err
 	}
-	buf := make([]byte, maxPacket)
-	for {
-		var o order
-		files, err := receive(conn, buf, &o)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		go s.obey(o, files)
-	}
+	return s.serve()
 }
 
 // settle makes the mount namespace the supervisor's own.
@@ -94,11 +83,50 @@ func (s *supervisor) settle() error {
 	if err := s.nets.start(); err != nil {
 		return err
 	}
-	if s.starter, err = newWorker(); err != nil {
-		return err
-	}
-	s.mounter, err = newWorker()
+	s.starter, err = newWorker()
 	return err
+}
+
+// serve obeys orders until the server is gone. Those that mount into a sandbox are
+// what a cold start waits for, so they are carried out where they are read, on this
+// very thread, which sleeps in the kernel between them: to wake another one would take
+// as long as the mount.
+func (s *supervisor) serve() error {
+	runtime.LockOSThread() // never unlocked: its mount namespace changes
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return fmt.Errorf("namespace: supervisor: %w", os.NewSyscallError("unshare", err))
+	}
+	raw, err := s.conn.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("namespace: supervisor: %w", err)
+	}
+	buf := make([]byte, maxPacket)
+	for {
+		if err := raw.Read(awaitMessage); err != nil {
+			return fmt.Errorf("namespace: supervisor: %w", err)
+		}
+		var o order
+		files, err := receive(s.conn, buf, &o)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case o.Attach != nil || o.Resize != nil:
+			s.obey(o, files)
+		default:
+			go s.obey(o, files)
+		}
+	}
+}
+
+// awaitMessage waits until a socket can be read, or is closed.
+func awaitMessage(fd uintptr) bool {
+	for {
+		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1); err != unix.EINTR {
+			return true
+		}
+	}
 }
 
 // obey does what one order says and answers it.
@@ -262,19 +290,17 @@ func (s *supervisor) inmate(id uint64) (*inmate, error) {
 	return m, nil
 }
 
-// inside runs f in the mount namespace of a sandbox.
+// inside runs f in the mount namespace of a sandbox. It is for serve's thread only.
 func (s *supervisor) inside(id uint64, f func() error) error {
 	m, err := s.inmate(id)
 	if err != nil {
 		return err
 	}
-	return s.mounter.do(func() error {
-		if err := enter(m.pidfd, unix.CLONE_NEWNS); err != nil {
-			return err
-		}
-		// To stay there would keep the sandbox's mounts after its end.
-		return errors.Join(f(), enter(s.home, unix.CLONE_NEWNS))
-	})
+	if err := enter(m.pidfd, unix.CLONE_NEWNS); err != nil {
+		return err
+	}
+	// To stay there would keep the sandbox's mounts after its end.
+	return errors.Join(f(), enter(s.home, unix.CLONE_NEWNS))
 }
 
 func (s *supervisor) attach(o *attachOrder, trees []*os.File) error {
