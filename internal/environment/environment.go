@@ -153,7 +153,7 @@ func (e *environment) bootOnce(ctx context.Context, deadline time.Time) error {
 	if isCustom(v.Runtime) {
 		err = e.assignCustom(ctx, blank, code)
 	} else {
-		err = e.assignManaged(ctx, blank, code)
+		err = e.assignManaged(ctx, blank, code, deadline)
 	}
 	if err != nil {
 		return err
@@ -165,7 +165,16 @@ func (e *environment) bootOnce(ctx context.Context, deadline time.Time) error {
 	if err := e.talk.init(deadline); err != nil {
 		return err
 	}
-	return slow(box, v)
+	p.wg.Go(func() { e.slow(box) })
+	return nil
+}
+
+// slow sets the function's share of the cores, beside its first invocation: nothing
+// waits for it. Without it, the function only has more.
+func (e *environment) slow(box sandbox.Env) {
+	if err := slow(box, e.target.Version); err != nil && !e.gone() {
+		e.pool.log.Warn("a function has all cores", "function", e.target.Function.Name, "err", err)
+	}
 }
 
 // leave tells the stock that the cold start is over, with the first invocation or
@@ -230,7 +239,13 @@ func (e *environment) killer() func() {
 	}
 }
 
-func (e *environment) assignManaged(ctx context.Context, blank sandbox.Blank, code string) error {
+// assignManaged gives a managed runtime the code. Where it is known in advance how it
+// will be seen, the runtime makes itself ready meanwhile.
+func (e *environment) assignManaged(ctx context.Context, blank sandbox.Blank, code string, deadline time.Time) error {
+	var talk *framed
+	if early, ok := blank.(sandbox.Early); ok {
+		talk = e.begin(ctx, early.Channel(), early.Layout(), deadline)
+	}
 	box, err := blank.Assign(ctx, sandbox.Assignment{Code: code, Network: e.network()})
 	if err != nil {
 		return lost(err)
@@ -238,12 +253,19 @@ func (e *environment) assignManaged(ctx context.Context, blank sandbox.Blank, co
 	if err := e.occupy(box); err != nil {
 		return err
 	}
-	l := box.Layout()
-	e.talk = &framed{channel: box.Channel(), settings: settings{
-		Handler: e.target.Version.Handler, Code: l.Code, Limit: maxPayload,
-		Environment: e.variables(ctx, l),
-	}}
+	if talk == nil {
+		talk = e.begin(ctx, box.Channel(), box.Layout(), deadline)
+	}
+	e.talk = talk
 	return nil
+}
+
+func (e *environment) begin(ctx context.Context, c *sandbox.Channel, l sandbox.Layout, deadline time.Time) *framed {
+	talk := &framed{channel: c}
+	talk.begin(settings{
+		Handler: e.target.Version.Handler, Code: l.Code, Limit: maxPayload, Environment: e.variables(ctx, l),
+	}, deadline)
+	return talk
 }
 
 // variables are the function's environment variables, credentials included.

@@ -14,12 +14,15 @@ import (
 
 // Kinds of frames between server and managed runtime. sandbox.KindHello is 0.
 const (
-	kindInit    = 1 // body: settings, JSON
+	kindInit    = 1 // body: settings, JSON; it has no answer
 	kindInvoke  = 2 // body: see appendHead; number: deadline, epoch ms
 	kindDone    = 3 // body: payload; number of all answers: peak memory in KB, or 0
 	kindFailed  = 4 // body: error type, line feed, payload
 	kindTooLong = 5 // the answer was longer than the limit
 	kindStream  = 6 // body: content type, line feed, what was streamed
+
+	// kindLoad follows kindInit when the code is there; its answer ends the Init phase.
+	kindLoad = 9
 
 	// Instead of kindInit, a first question can be kindCompile; see compile.go.
 	kindCompile  = 7
@@ -65,17 +68,26 @@ type settings struct {
 
 // framed speaks to a managed runtime.
 type framed struct {
-	channel  *sandbox.Channel
-	settings settings
-	head     []byte
+	channel *sandbox.Channel
+	begun   error // how begin ended
+	head    []byte
+}
+
+// begin has the runtime make itself ready for a function whose code it may not see
+// yet. What goes wrong is told by init.
+func (f *framed) begin(s settings, deadline time.Time) {
+	body, err := json.Marshal(s)
+	if err == nil {
+		err = f.channel.Tell(kindInit, body, deadline)
+	}
+	f.begun = err
 }
 
 func (f *framed) init(deadline time.Time) error {
-	body, err := json.Marshal(f.settings)
-	if err != nil {
-		return fmt.Errorf("environment: init: %w", err)
+	if f.begun != nil && !errors.Is(f.begun, sandbox.ErrNotSent) { // else it is gone, which the question shows
+		return fmt.Errorf("environment: init: %w", f.begun)
 	}
-	a, err := f.ask(kindInit, 0, body, nil, deadline, nil)
+	a, err := f.ask(kindLoad, 0, nil, nil, deadline, nil)
 	if err == nil && a.errorType != "" {
 		return &failure{errorType: a.errorType, payload: a.payload}
 	}

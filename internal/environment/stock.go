@@ -286,19 +286,27 @@ func (sh *shelf) grant(m made) {
 }
 
 // room reports whether the budget has room for one more blank of the shelf, for
-// which blanks that are less likely to be needed must go.
+// which blanks that are less likely to be needed must go. None goes for nothing.
 func (s *stock) room(sh *shelf, now time.Time) bool {
 	rate := sh.demand.rate(now)
+	rarer := func(other *shelf) bool {
+		return other != sh && len(other.blanks) > 0 && other.demand.rate(now) < rate
+	}
+	most := s.budget - s.used
+	for _, other := range s.shelves {
+		if rarer(other) {
+			most += int64(len(other.blanks)) * other.cost
+		}
+	}
+	if most < sh.cost {
+		return false
+	}
 	for s.used+sh.cost > s.budget {
 		var least *shelf
 		for _, other := range s.shelves {
-			if other != sh && len(other.blanks) > 0 && other.demand.rate(now) < rate &&
-				(least == nil || other.demand.rate(now) < least.demand.rate(now)) {
+			if rarer(other) && (least == nil || other.demand.rate(now) < least.demand.rate(now)) {
 				least = other
 			}
-		}
-		if least == nil {
-			return false
 		}
 		s.discard(least, 1)
 	}
@@ -326,7 +334,8 @@ func (s *stock) warm(key shelfKey) {
 }
 
 // reap discards blanks that died, and more of them than are still wanted; all of
-// those that were not asked for since the given time.
+// those that were not asked for since the given time. It has made what is missing: what
+// died, and what could not be made before.
 func (s *stock) reap(now, before time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -349,6 +358,9 @@ func (s *stock) reap(now, before time.Time) {
 		s.discard(sh, max(0, len(sh.blanks)-target))
 		if target == 0 && sh.takers.Len() == 0 && sh.making == 0 && !sh.filling {
 			delete(s.shelves, key)
+		}
+		if target > 0 && !s.closed {
+			s.produce(sh)
 		}
 	}
 }

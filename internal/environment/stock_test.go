@@ -220,6 +220,101 @@ func TestStockBudget(t *testing.T) {
 	})
 }
 
+// Blanks do not go for one that has no room even so.
+func TestStockKeepsWhatIsNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeStock(t, 10, time.Millisecond)
+		big, small, most := shelfKey{runtime: "big"}, shelfKey{runtime: "small"}, shelfKey{runtime: "most"}
+		f.stock.cost = func(key shelfKey) int64 {
+			if key == small {
+				return 1 << 20
+			}
+			return 8 << 20
+		}
+		f.cold(t, small, 0)
+		time.Sleep(time.Second)
+		for range 5 {
+			f.cold(t, most, 0)
+		}
+		time.Sleep(time.Second)
+		for range 3 { // more often than small, less often than most
+			f.cold(t, big, 0)
+		}
+		time.Sleep(time.Second)
+		if s, m, b := f.shelved(small), f.shelved(most), f.shelved(big); s != 1 || m != 1 || b != 0 {
+			t.Errorf("%d small blanks, %d of what is used most, %d big ones; want 1, 1, 0", s, m, b)
+		}
+		f.end(t)
+	})
+}
+
+// What died on its shelf is replaced before somebody needs it, and so is what could
+// not be made.
+func TestStockReplacesTheDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeStock(t, 100, time.Millisecond)
+		a := shelfKey{runtime: "a"}
+		f.warm(a)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for b := range f.living {
+			close(b.exited)
+		}
+		refuse := func(err error) {
+			f.mu.Lock()
+			f.refuse = err
+			f.mu.Unlock()
+		}
+		refuse(errors.New("no more processes"))
+		f.reap(time.Now(), time.Time{})
+		time.Sleep(time.Minute)
+		if got := f.shelved(a); got != 0 {
+			t.Errorf("%d blanks of a driver that makes none", got)
+		}
+		refuse(nil)
+		f.reap(time.Now(), time.Time{})
+		time.Sleep(time.Second)
+		if !f.cold(t, a, 0) {
+			t.Error("the shelf is empty")
+		}
+		synctest.Wait()
+		f.end(t)
+	})
+}
+
+// forker is a driver that says whether it forks.
+type forker struct {
+	sandbox.Driver
+	forks bool
+}
+
+func (f forker) Forks() bool { return f.forks }
+
+// Only blanks that are forked belong to an account, and cost as little as such.
+func TestShelfKeys(t *testing.T) {
+	for name, test := range map[string]struct {
+		opts    Options
+		runtime string
+		want    shelfKey
+		cost    int64
+	}{
+		"forked":      {Options{Driver: forker{nil, true}}, "python3.12", shelfKey{"python3.12", "1"}, 3 << 20},
+		"perhaps":     {Options{Driver: noDriver{}}, "python3.12", shelfKey{"python3.12", "1"}, 3 << 20},
+		"not forked":  {Options{Driver: forker{nil, false}}, "python3.12", shelfKey{"python3.12", ""}, 15 << 20},
+		"strict":      {Options{Driver: forker{nil, true}, Strict: true}, "python3.12", shelfKey{"python3.12", ""}, 15 << 20},
+		"cannot fork": {Options{Driver: forker{nil, true}}, "nodejs22.x", shelfKey{"nodejs22.x", ""}, 10 << 20},
+		"custom":      {Options{Driver: forker{nil, true}}, "provided.al2023", shelfKey{"provided.al2023", ""}, 1 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &Pool{opts: test.opts}
+			got := p.shelfKey(test.runtime, "1")
+			if cost := p.blankCost(got); got != test.want || cost != test.cost {
+				t.Errorf("%+v costs %d", got, cost)
+			}
+		})
+	}
+}
+
 // Accounts do not share blanks.
 func TestStockOwners(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

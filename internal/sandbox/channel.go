@@ -123,6 +123,21 @@ func (c *Channel) Exchange(kind byte, aux uint64, head, body []byte, deadline ti
 	return c.receive(c.in[:c.n], limit, into)
 }
 
+// Tell sends one frame that has no answer. The program reads it before the next
+// question. After any error the channel is of no further use.
+func (c *Channel) Tell(kind byte, body []byte, deadline time.Time) error {
+	if err := c.questions.SetWriteDeadline(deadline); err != nil {
+		return fmt.Errorf("sandbox: channel: %w", err)
+	}
+	c.seq++
+	binary.LittleEndian.PutUint64(c.id[8:], c.seq)
+	c.out = append(AppendHeader(c.out[:0], Header{Length: len(body), Kind: kind, ID: c.id}), body...)
+	if _, err := c.questions.Write(c.out); err != nil {
+		return fmt.Errorf("sandbox: channel: %w: %w", ErrNotSent, err)
+	}
+	return c.liftWriteDeadline()
+}
+
 // errPartial: the question is longer than what the pipe takes at once.
 var errPartial = errors.New("frame was sent in part")
 

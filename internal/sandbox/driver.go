@@ -32,6 +32,15 @@ type Limiter interface {
 	Limit(Limits) error
 }
 
+// An Early is a Blank of which it is known before Assign where the code will be,
+// and whose program can be told of it meanwhile.
+type Early interface {
+	Layout() Layout
+	Channel() *Channel
+	// Early tells those that are from those whose Layout comes with Assign.
+	Early()
+}
+
 // An OutOfMemory is an Env that knows why it was ended.
 type OutOfMemory interface {
 	// OutOfMemory reports, once Exited is closed, whether the sandbox was ended

@@ -24,6 +24,9 @@ const (
 	// stepWait bounds a step of Diagnose.
 	stepWait = 20 * time.Second
 
+	// leftAfter is how old a directory without a lock must be to be nobody's.
+	leftAfter = time.Minute
+
 	memoryPeriod = 100 * time.Millisecond
 	tempPeriod   = time.Second
 )

@@ -10,7 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -71,6 +73,7 @@ func New(opts Options) (*Driver, error) {
 	d.stop = stop
 	d.watches.Go(func() { d.watchMemory(ctx) })
 	d.watches.Go(func() { d.watchTemp(ctx) })
+	d.watches.Go(d.sweep)
 	return d, nil
 }
 
@@ -168,7 +171,7 @@ func (d *Driver) makeRoot() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("confined: %w", err)
 	}
-	root, err := os.MkdirTemp(dir, "furl-confined-")
+	root, err := os.MkdirTemp(dir, rootPrefix)
 	if err == nil {
 		err = os.Chmod(root, mode)
 	}
@@ -179,6 +182,49 @@ func (d *Driver) makeRoot() (string, error) {
 		return "", fmt.Errorf("confined: directories: %w", err)
 	}
 	return root, nil
+}
+
+// rootPrefix begins the names of servers' directories.
+const rootPrefix = "furl-confined-"
+
+// sweep removes what servers left beside our directory that were killed together with
+// their supervisors: directories whose lock nobody holds. One that is new may not
+// be locked yet.
+func (d *Driver) sweep() {
+	parent := filepath.Dir(d.root)
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		d.log.Warn("directories of servers that were killed are not looked for", "err", err)
+		return
+	}
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), rootPrefix) {
+			continue
+		}
+		if err := removeLeft(filepath.Join(parent, e.Name())); err != nil {
+			d.log.Warn("the directory of a server that was killed is left", "err", err)
+		}
+	}
+}
+
+func removeLeft(dir string) error {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err == unix.ENOENT || err == unix.EACCES {
+		return nil // it was removed, or is another user's
+	}
+	if err != nil {
+		return &os.PathError{Op: "open", Path: dir, Err: err}
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: dir, Err: err}
+	}
+	made := time.Unix(st.Mtim.Unix())
+	if int(st.Uid) != os.Geteuid() || time.Since(made) < leftAfter || unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return nil
+	}
+	return sandbox.RemoveTree(dir)
 }
 
 // Name is "confined".

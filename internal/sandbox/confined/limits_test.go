@@ -350,3 +350,46 @@ func TestKilledServerLeavesNothing(t *testing.T) {
 		return err == nil && len(left) == 0 && len(commands(t, dir)) == 0
 	})
 }
+
+// What a server left that was killed with its supervisor, the next one removes, and
+// nothing of one that lives.
+func TestLeftDirectories(t *testing.T) {
+	hour := time.Now().Add(-time.Hour)
+	var left, alive, fresh, other string
+	newDriver(t, func(o *confined.Options) {
+		dir := func(name string) string {
+			path := filepath.Join(o.Dir, name)
+			if err := errors.Join(os.MkdirAll(filepath.Join(path, "1", "code"), 0o755), os.Chtimes(path, hour, hour)); err != nil {
+				t.Fatal(err)
+			}
+			return path
+		}
+		left, alive, other = dir("furl-confined-1"), dir("furl-confined-2"), dir("mine")
+		fresh = dir("furl-confined-3")
+		if err := os.Chtimes(fresh, time.Time{}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		lock, err := os.Open(alive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { lock.Close() })
+		if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_SH); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Cleanup(func() { // before the driver's own look
+		for _, dir := range []string{alive, fresh, other} {
+			if _, err := os.Stat(filepath.Join(dir, "1")); err != nil {
+				t.Error(err)
+			}
+			if err := os.RemoveAll(dir); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	sandboxtest.Eventually(t, "the directory is removed", func() bool {
+		_, err := os.Stat(left)
+		return errors.Is(err, os.ErrNotExist)
+	})
+}

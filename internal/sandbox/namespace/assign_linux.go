@@ -13,6 +13,14 @@ import (
 // Listen opens the listener that programs inside reach at 127.0.0.1:9001. A
 // sandbox has one; it is closed with the sandbox at the latest.
 func (b *box) Listen(ctx context.Context) (net.Listener, error) {
+	if ln := b.ahead; ln != nil {
+		b.ahead = nil
+		return ln, nil
+	}
+	return b.listen(ctx)
+}
+
+func (b *box) listen(ctx context.Context) (net.Listener, error) {
 	got, err := b.link.call(ctx, order{Listen: b.id})
 	if err != nil {
 		return nil, err

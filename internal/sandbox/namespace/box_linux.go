@@ -45,6 +45,8 @@ type box struct {
 
 	retire sync.Once
 
+	ahead net.Listener // made before anybody asked, nil once it is handed out
+
 	mu        sync.Mutex
 	listeners []net.Listener
 	closed    bool // pidfd is
@@ -53,6 +55,7 @@ type box struct {
 var (
 	_ sandbox.Blank       = (*box)(nil)
 	_ sandbox.Env         = (*box)(nil)
+	_ sandbox.Early       = (*box)(nil)
 	_ sandbox.Limiter     = (*box)(nil)
 	_ sandbox.OutOfMemory = (*box)(nil)
 )
@@ -101,7 +104,12 @@ func (b *box) open(ctx context.Context, p plan, image uint64) error {
 		return err
 	}
 	if b.spec.Path == "" {
-		return b.reach(ctx, b.complete)
+		if err := b.reach(ctx, b.complete); err != nil {
+			return err
+		}
+		// Programs that come with the code are mostly asked through it.
+		b.ahead, err = b.listen(ctx)
+		return err
 	}
 	start := program{Path: b.spec.Path, Args: p.args, Env: environment(b.spec), Dir: tempDir, Channel: true}
 	if err := send(b.control, command{Start: &start}); err != nil {
@@ -313,6 +321,7 @@ func (e *end) exit() sandbox.Exit {
 // Layout is the same for every sandbox.
 func (b *box) Layout() sandbox.Layout { return sandbox.Layout{Code: codeDir, Temp: tempDir} }
 
+func (b *box) Early()                    {}
 func (b *box) Channel() *sandbox.Channel { return b.channel }
 func (b *box) Output() *os.File          { return b.output }
 func (b *box) Exited() <-chan struct{}   { return b.exited }

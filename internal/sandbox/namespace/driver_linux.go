@@ -238,3 +238,6 @@ func (d *Driver) guardFile() (string, error) {
 	}
 	return path, nil
 }
+
+// Forks says that blanks with a zygote share memory.
+func (d *Driver) Forks() bool { return true }

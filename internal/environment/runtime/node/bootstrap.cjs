@@ -52,16 +52,21 @@ function watch() {
   });
 }
 
-/** Becomes one function's environment. Returns its handler and settings. */
-async function initialize(frame, importModule) {
+/** Becomes one function's environment, as far as that goes without its code. Returns its settings. */
+function initialize(frame) {
   const settings = parse(frame.toString('utf8', HEADER));
   const { environment } = settings;
   for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
   Object.assign(process.env, environment);
-  process.chdir(settings.code);
   Module._initPaths(); // NODE_PATH is read at the start, when there was none
   patchConsole(environment);
   defineGlobal(environment);
+  return settings;
+}
+
+/** Loads the function, which is there now. Returns its handler and settings. */
+async function load(settings, importModule) {
+  process.chdir(settings.code);
   watch();
   initializing = true;
   let handler;
@@ -139,7 +144,9 @@ async function main() {
   process.mainModule = undefined; // on AWS there is none
   for (const name of Object.keys(require.cache)) delete require.cache[name];
   send(HELLO, '', 0);
-  serve(await initialize(receive(), importModule));
+  const settings = initialize(receive(true));
+  receive();
+  serve(await load(settings, importModule));
 }
 
 main();

@@ -54,11 +54,11 @@ function leave() {
   process.kill(group === process.pid ? 0 : process.pid, 'SIGKILL');
 }
 
-/** Reads into buffer from an offset on and returns the new end. */
-function readSome(buffer, end) {
+/** Reads into buffer from an offset to another at most, and returns the new end. */
+function readSome(buffer, end, most) {
   for (;;) {
     try {
-      const n = readSync(QUESTIONS, buffer, end, buffer.length - end, null);
+      const n = readSync(QUESTIONS, buffer, end, most - end, null);
       if (n > 0) return end + n;
       break;
     } catch (error) {
@@ -73,14 +73,15 @@ function readSome(buffer, end) {
  * Waits for the next question and returns the whole frame, which is valid until
  * the next one. Nothing else happens meanwhile: between invocations this process
  * stands still, as an environment of AWS's does. The answer that is sent next
- * repeats the question's id.
+ * repeats the question's id. Only one that is followed by another at once has to be
+ * read exactly.
  */
-function receive() {
+function receive(exactly = false) {
   let frame = inbox;
-  for (let end = 0; ; ) {
-    end = readSome(frame, end);
+  for (let end = 0, total = HEADER; ; ) {
+    end = readSome(frame, end, exactly ? total : frame.length);
     if (end < HEADER) continue;
-    const total = HEADER + frame.readUInt32LE(0);
+    total = HEADER + frame.readUInt32LE(0);
     if (end >= total) {
       frame.copy(outbox, 8, 8, 24);
       return frame.subarray(0, total);

@@ -86,6 +86,22 @@ def receive_rest(data):
         data += more
 
 
+def receive_first():
+    """A frame that another one may follow at once, with nothing of that one."""
+    length, kind, ident, _ = HEADER.unpack(receive_bytes(HEADER.size))
+    return kind, ident, receive_bytes(length)
+
+
+def receive_bytes(count):
+    data = b""
+    while len(data) < count:
+        more = os.read(QUESTIONS, count - len(data))
+        if not more:
+            leave()
+        data += more
+    return data
+
+
 def send(kind, ident, aux, body):
     data = HEADER.pack(len(body), kind, ident, aux) + body
     sent = os.write(ANSWERS, data)
@@ -470,13 +486,19 @@ def adopt(variables):
     time.tzset()
 
 
-def initialize(ident, body):
-    """Become one function's environment. Returns its handler and the limit."""
+def initialize(body):
+    """Become one function's environment, as far as that goes without its code.
+    Returns its settings."""
     settings = json.loads(body)
     adopt(settings["environment"])
+    set_up_logging()
+    return settings
+
+
+def load(ident, settings):
+    """Load the function, which is there now. Returns its handler and the limit."""
     os.chdir(settings["code"])
     sys.path.insert(0, settings["code"])
-    set_up_logging()
     try:
         handler = load_handler(settings["handler"])
     except Exception as error:
@@ -614,7 +636,7 @@ def rehearse(rounds=1):
     event = b'id\n\narn\n\n\n{"version": "2.0", "headers": {"a": "b"}, "isBase64Encoded": false}'
     question = HEADER.pack(len(event), INVOKE, bytes(16), 0) + event
     try:
-        function, limit = initialize(bytes(16), json.dumps(settings).encode())
+        function, limit = load(bytes(16), initialize(json.dumps(settings).encode()))
         root.removeHandler(root.handlers[-1])
 
         def handler(event, context):
@@ -651,11 +673,12 @@ def run(forked=False):
     # Who was forked on demand has no time for it.
     if forked and not select.select([QUESTIONS], [], [], REHEARSE_AFTER)[0]:
         rehearse()
-    data = receive_rest(b"")
-    _, kind, ident, _ = HEADER.unpack_from(data)
+    kind, ident, body = receive_first()
     if kind == COMPILE:
-        compile_code(ident, data[HEADER.size :])
-    serve(*initialize(ident, data[HEADER.size :]))
+        compile_code(ident, body)
+    settings = initialize(body)
+    _, ident, _ = receive_first()
+    serve(*load(ident, settings))
 
 
 def main():

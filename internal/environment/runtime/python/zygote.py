@@ -122,15 +122,16 @@ def main(program):
         request, files = receive(supervisor)
         if request is None:
             return
+        members, group = (files[:-1], files[-1]) if request["Born"] else (files, None)
         try:
-            pid, pidfd = clone(files.pop() if request["Born"] else None)
+            pid, pidfd = clone(group)
         except OSError as error:
             reply = {"Error": error.strerror, "Errno": error.errno}
             supervisor.send(json.dumps(reply).encode())
         else:
             if pid == 0:
                 supervisor.detach()
-                guard(files, request["Channel"], steps, brood["Dir"])
+                guard(members, request["Channel"], steps, brood["Dir"])
                 # This is the program. It leaves like one that was started, through
                 # the end of this function.
                 program.run(True)
@@ -239,6 +240,8 @@ def enter(files, channel):
     if libc.setns(network, CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "setns")
     os.dup2(control, CONTROL, False)
+    # The zygote's one is open for all of them, and by way of the host's mounts.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(stdout, 1)
     os.dup2(stdout, 2)
     if channel:
