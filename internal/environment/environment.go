@@ -146,6 +146,7 @@ func (e *environment) bootOnce(ctx context.Context, deadline time.Time) error {
 	if err != nil {
 		return err
 	}
+	talk := e.early(ctx, blank, deadline)
 	if err := limit(blank, v); err != nil {
 		blank.Discard()
 		return err
@@ -153,7 +154,7 @@ func (e *environment) bootOnce(ctx context.Context, deadline time.Time) error {
 	if isCustom(v.Runtime) {
 		err = e.assignCustom(ctx, blank, code)
 	} else {
-		err = e.assignManaged(ctx, blank, code, deadline)
+		err = e.assignManaged(ctx, blank, code, talk, deadline)
 	}
 	if err != nil {
 		return err
@@ -239,13 +240,18 @@ func (e *environment) killer() func() {
 	}
 }
 
-// assignManaged gives a managed runtime the code. Where it is known in advance how it
-// will be seen, the runtime makes itself ready meanwhile.
-func (e *environment) assignManaged(ctx context.Context, blank sandbox.Blank, code string, deadline time.Time) error {
-	var talk *framed
-	if early, ok := blank.(sandbox.Early); ok {
-		talk = e.begin(ctx, early.Channel(), early.Layout(), deadline)
+// early has a managed runtime make itself ready while the rest is done for it, where it
+// is known in advance how it will see the code. Else it is nil.
+func (e *environment) early(ctx context.Context, blank sandbox.Blank, deadline time.Time) *framed {
+	b, ok := blank.(sandbox.Early)
+	if !ok || isCustom(e.target.Version.Runtime) {
+		return nil
 	}
+	return e.begin(ctx, b.Channel(), b.Layout(), deadline)
+}
+
+// assignManaged gives a managed runtime the code.
+func (e *environment) assignManaged(ctx context.Context, blank sandbox.Blank, code string, talk *framed, deadline time.Time) error {
 	box, err := blank.Assign(ctx, sandbox.Assignment{Code: code, Network: e.network()})
 	if err != nil {
 		return lost(err)

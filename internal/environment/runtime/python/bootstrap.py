@@ -13,6 +13,7 @@ answer. Works on Python 3.8 and later, with the standard library only.
 import datetime
 import gc
 import importlib
+import importlib.machinery
 import json
 import logging
 import os
@@ -495,10 +496,20 @@ def initialize(body):
     return settings
 
 
+FINDER = importlib.machinery.FileFinder.path_hook(
+    (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
+    (importlib.machinery.SourceFileLoader, importlib.machinery.SOURCE_SUFFIXES),
+    (importlib.machinery.SourcelessFileLoader, importlib.machinery.BYTECODE_SUFFIXES),
+)
+
+
 def load(ident, settings):
     """Load the function, which is there now. Returns its handler and the limit."""
-    os.chdir(settings["code"])
-    sys.path.insert(0, settings["code"])
+    code = settings["code"]
+    os.chdir(code)
+    sys.path.insert(0, code)
+    # It is no archive, which would be tried first.
+    sys.path_importer_cache[code] = FINDER(code)
     try:
         handler = load_handler(settings["handler"])
     except Exception as error:
