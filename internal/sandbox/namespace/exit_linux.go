@@ -121,25 +121,27 @@ func redirect(six, limited bool) error {
 	track := c.AddChain(&nftables.Chain{Name: "track", Table: table, Type: nftables.ChainTypeFilter,
 		Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityRaw})
 	untracked := []expr.Any{&expr.Notrack{}}
-	add(track, transport(unix.IPPROTO_TCP), port(source, isNot, exitPort), to4("127.0.0.0/8"), untracked)
+	for _, inside := range [...]string{"127.0.0.0/8", ownAddress + "/32"} {
+		add(track, transport(unix.IPPROTO_TCP), port(source, isNot, exitPort), to4(inside), untracked)
+	}
 	if six {
 		add(track, transport(unix.IPPROTO_TCP), port(source, isNot, exitPort), to6(netip.IPv6Loopback()), untracked)
 	}
 	add(track, transport(unix.IPPROTO_UDP), port(source, isNot, namePort), port(destination, isNot, namePort), untracked)
 
-	// The first packet of each connection passes here.
+	// The first packet of each connection that is remembered passes here.
 	exit := c.AddChain(&nftables.Chain{Name: "exit", Table: table, Type: nftables.ChainTypeNAT,
 		Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityNATDest})
-	add(exit, to4("127.0.0.0/8"), accept)
-	add(exit, to4(ownAddress+"/32"), accept)
-	if six {
-		add(exit, to6(netip.IPv6Loopback()), accept)
-	}
-	if limited {
+	if limited { // wherever it leads: questions to the sandbox itself are remembered too
 		add(exit, []expr.Any{
 			&expr.Limit{Type: expr.LimitTypePkts, Rate: exitRate, Unit: expr.LimitTimeSecond, Burst: exitBurst, Over: true},
 			&expr.Verdict{Kind: expr.VerdictDrop},
 		})
+	}
+	add(exit, to4("127.0.0.0/8"), accept)
+	add(exit, to4(ownAddress+"/32"), accept)
+	if six {
+		add(exit, to6(netip.IPv6Loopback()), accept)
 	}
 	add(exit, transport(unix.IPPROTO_TCP), redirectTo(exitPort))
 	add(exit, transport(unix.IPPROTO_UDP), port(destination, is, namePort), redirectTo(namePort))
@@ -213,9 +215,26 @@ func forgetSoon() error {
 		"tcp_timeout_fin_wait": "1000", "tcp_timeout_close_wait": "1000",
 	} {
 		err := os.WriteFile("/proc/sys/net/netfilter/nf_conntrack_"+name, []byte(seconds), 0)
-		// Older kernels do not let go of this to user namespaces.
-		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) {
+		if err != nil && !unwritable(err) {
 			return fmt.Errorf("namespace: connection tracking: %w", err)
+		}
+	}
+	return nil
+}
+
+// unwritable reports whether a setting could not be written because the kernel has
+// none, or does not let go of it to user namespaces, as older ones do not.
+func unwritable(err error) bool {
+	return errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission)
+}
+
+// leaveNoTrace has the kernel forget at once whom a sandbox was connected to, in
+// the calling thread's network namespace. It would else be there for the next sandbox to
+// see: for a minute in /proc/net/tcp, and longer in how its own connections begin.
+func leaveNoTrace() error {
+	for name, value := range map[string]string{"tcp_max_tw_buckets": "0", "tcp_no_metrics_save": "1"} {
+		if err := os.WriteFile("/proc/sys/net/ipv4/"+name, []byte(value), 0); err != nil {
+			return fmt.Errorf("namespace: traces of connections: %w", err)
 		}
 	}
 	return nil

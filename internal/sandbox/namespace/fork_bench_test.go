@@ -84,7 +84,10 @@ func firstAnswer(t testing.TB, b sandbox.Blank, code string) sandbox.Env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask(t, e, 1, settings)
+	if err := e.Channel().Tell(1, settings, time.Now().Add(20*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, e, 9, nil)
 	ask(t, e, 2, []byte("id\n\narn\n\n\n{}"))
 	return e
 }

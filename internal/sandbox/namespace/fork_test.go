@@ -473,3 +473,19 @@ func TestForksAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// A zygote keeps nothing of the sandboxes that it made.
+func TestZygoteKeepsNothing(t *testing.T) {
+	asNobody(t)
+	d := newDriver(t)
+	s := forked(t, d)
+	forkedEnv(t, d, s).Retire(0)
+	files := fmt.Sprintf("/proc/%d/fd", zygotes(t)[0])
+	before := count(t, files)
+	for range 5 {
+		forkedEnv(t, d, s).Retire(0)
+	}
+	if n := count(t, files); n > before+1 { // that of one that it makes just now
+		t.Errorf("it has %d files, had %d", n, before)
+	}
+}

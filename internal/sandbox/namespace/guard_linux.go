@@ -26,6 +26,9 @@ func guard() error {
 	if err == nil {
 		err = unix.CloseRange(questionsFD, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
 	}
+	if err == nil {
+		err = ownInput()
+	}
 	if err != nil {
 		return fmt.Errorf("namespace: guard: %w", err)
 	}
@@ -69,6 +72,17 @@ func guard() error {
 			syscall.Kill(-pid, syscall.SIGTERM)
 		}
 	}
+}
+
+// ownInput replaces the standard input that the guard was started with, which is open
+// for all sandboxes and by way of the host's mounts.
+func ownInput() error {
+	fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: os.DevNull, Err: err}
+	}
+	defer unix.Close(fd)
+	return os.NewSyscallError("dup3", unix.Dup3(fd, 0, 0))
 }
 
 // replace has a smaller program do what is left to do. It inherits the mask of

@@ -131,12 +131,13 @@ func (l *link) listen() {
 		l.mu.Lock()
 		w := l.waiting[r.Seq]
 		delete(l.waiting, r.Seq)
+		if w != nil {
+			w <- answered{r, files} // there is room; forget looks for it under the mutex
+		}
 		l.mu.Unlock()
 		if w == nil {
 			closeAll(files)
-			continue
 		}
-		w <- answered{r, files}
 	}
 	l.mu.Lock()
 	waiting := l.waiting
@@ -214,24 +215,33 @@ func (l *link) image(ctx context.Context, p plan) (*image, error) {
 		l.seq++
 		im = &image{id: l.seq, key: key, users: 1, done: make(chan struct{})}
 		l.images[key] = im
-		l.mu.Unlock()
-		im.err = l.makeImage(ctx, im.id, p)
-		close(im.done)
-	} else {
-		im.users++
-		l.mu.Unlock()
+		// Others may come to wait for it, so whose context ends does not end it.
+		go l.prepareImage(im, p)
 	}
-	err := ctx.Err()
+	im.users++
+	l.mu.Unlock()
+	var err error
 	select {
 	case <-im.done:
 		err = im.err
 	case <-ctx.Done():
+		err = ctx.Err()
 	}
 	if err != nil {
-		l.release(im, true)
+		l.release(im, false)
 		return nil, fmt.Errorf("namespace: image: %w", err)
 	}
 	return im, nil
+}
+
+// prepareImage makes an image for all who wait for it, and is one of its users
+// meanwhile. It ends in time, and with the link.
+func (l *link) prepareImage(im *image, p plan) {
+	ctx, cancel := context.WithTimeout(context.Background(), callWait)
+	defer cancel()
+	im.err = l.makeImage(ctx, im.id, p)
+	close(im.done)
+	l.release(im, im.err != nil)
 }
 
 // release ends the use of an image. One that is no good is made anew next time;

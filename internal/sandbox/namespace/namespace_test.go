@@ -267,3 +267,36 @@ func TestClose(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a program's standard input is open on is the sandbox's own, and not seen by
+// way of the host's mounts.
+const ownInput = `
+import re
+mount = re.search("mnt_id:[ \t]*([0-9]+)", open("/proc/self/fdinfo/0").read()).group(1)
+result = [l.split()[4] for l in open("/proc/self/mountinfo") if l.split()[0] == mount]
+`
+
+// What the kernel counts as the server's user's too, each sandbox has a part of.
+const parts = `
+import ctypes, os, resource
+libc = ctypes.CDLL(None)
+watches = []
+while libc.inotify_init1(0) >= 0 and len(watches) < 1000:
+    watches.append(0)
+result = len(watches), resource.getrlimit(resource.RLIMIT_SIGPENDING), resource.getrlimit(resource.RLIMIT_MSGQUEUE)
+`
+
+func TestShared(t *testing.T) {
+	eachKind(t, func(t *testing.T, d *namespace.Driver, s sandbox.Spec) {
+		e := envOf(t, d, s, sandbox.Limits{})
+		if got := run(t, e, ownInput); got != "['/dev/null']" {
+			t.Errorf("the input is at %s", got)
+		}
+		if os.Geteuid() != 0 {
+			return
+		}
+		if got := run(t, e, parts); got != "(16, (1024, 1024), (131072, 131072))" {
+			t.Errorf("instances of inotify, signals, queues: %s", got)
+		}
+	})
+}

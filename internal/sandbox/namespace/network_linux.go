@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,8 @@ type networks struct {
 	making sync.WaitGroup
 	// closed is why connections cannot leave the namespaces; nil when they can.
 	closed error
+	// once is set when namespaces are not used again, for what could be seen in them.
+	once atomic.Bool
 
 	mu      sync.Mutex
 	free    []restingNetwork // oldest first
@@ -150,6 +153,9 @@ func (n *networks) into(ready *os.File) (*os.File, error) {
 	if err := loopbackUp(); err != nil {
 		return nil, err
 	}
+	if leaveNoTrace() != nil {
+		n.once.Store(true)
+	}
 	if n.closed == nil {
 		if err := openExit(); err != nil {
 			return nil, err
@@ -163,7 +169,7 @@ func (n *networks) give(used *network) {
 	closeAll(used.sockets) // which the server did not get
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.free) >= keepNetworks {
+	if n.once.Load() || len(n.free) >= keepNetworks {
 		used.ns.Close()
 		return
 	}

@@ -186,6 +186,80 @@ func TestNetworksForgetTheLastSandbox(t *testing.T) {
 	}
 }
 
+// Whom a sandbox was connected to is no longer to be seen when the next one comes.
+func TestNetworksShowNothing(t *testing.T) {
+	n := startNetworks(t)
+	first, err := n.take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := opened(t, first)
+	in(t, first, func() error {
+		for range 3 {
+			c, err := net.Dial("tcp4", "192.0.2.1:80")
+			if err != nil {
+				return err
+			}
+			arrived, err := e.listeners[0].AcceptTCP()
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(c.Close(), arrived.Close()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	e.close()
+	in(t, first, func() error {
+		b, err := os.ReadFile("/proc/thread-self/net/tcp")
+		if left := strings.Count(string(b), "\n") - 1; left != 0 {
+			t.Errorf("%d connections are to be seen\n%s", left, b)
+		}
+		return err
+	})
+	n.once.Store(true)
+	n.give(first)
+	if len(n.free) != 0 {
+		t.Error("a network that shows the last sandbox's connections is kept")
+	}
+}
+
+// However a sandbox goes about it, the kernel remembers a limited number.
+func TestNetworksRememberLittle(t *testing.T) {
+	n := startNetworks(t)
+	first, err := n.take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened(t, first)
+	const many = 4 * exitBurst
+	in(t, first, func() error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		begin := time.Now()
+		for i := range many {
+			to := &unix.SockaddrInet4{Port: namePort, Addr: [4]byte{127, 5, byte(i >> 8), byte(i)}}
+			unix.Sendto(fd, []byte("x"), 0, to) // some are refused
+		}
+		most := exitBurst + int(time.Since(begin).Seconds()*exitRate) + 100
+		if c := trackedConnections(); c > most {
+			t.Errorf("of %d questions to itself the kernel remembers %d, more than %d", many, c, most)
+		}
+		before := trackedConnections()
+		for range 200 {
+			net.DialTimeout("tcp4", ownAddress+":9999", time.Second) // nobody is there
+		}
+		if c := trackedConnections(); c > before {
+			t.Errorf("of connections to itself the kernel remembers %d", c-before)
+		}
+		return nil
+	})
+}
+
 // Spare networks are made ahead, but one that has rested is used before them.
 func TestNetworksAhead(t *testing.T) {
 	n := startNetworks(t)

@@ -78,7 +78,8 @@ func Diagnose(ctx context.Context, opts Options) sandbox.Report {
 	own := sandbox.Feature{Name: "a user of its own per sandbox", OK: u.count > 0, Optional: true}
 	if !own.OK {
 		own.Detail = fmt.Sprintf("all sandboxes run as the server's user, kept apart by their namespaces: %v", u.why)
-		own.Hint = "install newuidmap and newgidmap and give the user ids (usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER), or run the server as root: sandboxes do not"
+		own.Hint = "install newuidmap and newgidmap and give the user ids: usermod --add-subuids 300000-365535 --add-subgids 300000-365535 USER, " +
+			"with a range that /etc/subuid does not have yet; or run the server as root; the sandboxes then run as users of their own, not as root"
 	}
 	r.Features = append(r.Features, own)
 	return r
@@ -92,19 +93,18 @@ func (d *Driver) Probe(ctx context.Context) sandbox.Report {
 		whole.OK, whole.Detail = false, err.Error()
 	}
 	limits := sandbox.Feature{Name: "limits of memory, processes and CPU", OK: d.groups != nil, Optional: true}
-	const hint = "let the service own its cgroup: Delegate=yes in the unit, or systemd-run --user --scope -p Delegate=yes"
 	switch {
 	case d.groups == nil:
 		limits.Detail = d.groupsErr.Error() + "; memory is limited per process, processes per user"
-		limits.Hint = hint
+		limits.Hint = hintCgroup
 	case len(d.groups.Missing()) > 0:
 		limits.OK = false
 		limits.Detail = "missing: " + strings.Join(d.groups.Missing(), ", ")
-		limits.Hint = hint
+		limits.Hint = hintCgroup
 	}
 	freeze := sandbox.Feature{Name: "freezing between invocations", OK: d.groups != nil && d.groups.CanFreeze(), Optional: true}
 	if !freeze.OK {
-		freeze.Hint = hint
+		freeze.Hint = hintCgroup
 	}
 	r.Features = append(r.Features, whole, limits, freeze)
 	if l, err := d.current(); err == nil && l.noExit != "" {
@@ -252,6 +252,8 @@ func inContainer() bool {
 	return os.Getenv("KUBERNETES_SERVICE_HOST") != ""
 }
 
+const hintCgroup = "let the service own its cgroup: Delegate=yes in the unit, or systemd-run --user --scope -p Delegate=yes"
+
 const hintDocker = "the container does not allow namespaces; Docker: --security-opt seccomp=unconfined --security-opt systempaths=unconfined, " +
 	"with --security-opt apparmor=unconfined where the host has AppArmor, or --privileged; " +
 	"Kubernetes: seccompProfile Unconfined, procMount Unmasked and hostUsers: false"
@@ -268,11 +270,11 @@ func sysctl(name string) string {
 func hintUser(errno syscall.Errno, contained bool) string {
 	switch {
 	case errno == unix.ENOSPC:
-		return "the system allows none: sysctl user.max_user_namespaces=15000"
+		return "user.max_user_namespaces is 0 or used up: sysctl user.max_user_namespaces=15000"
 	case errno == unix.EPERM && contained:
 		return hintDocker
 	case errno == unix.EPERM && os.Geteuid() != 0 && sysctl("kernel/unprivileged_userns_clone") == "0":
-		return "the system allows them to root only: sysctl kernel.unprivileged_userns_clone=1, or run the server as root"
+		return "the system allows them to root only: sysctl kernel.unprivileged_userns_clone=1, or run the server as root; the sandboxes then run as users of their own, not as root"
 	case errno == unix.EPERM:
 		return "a system call filter or a security module refuses them to this process; in a systemd unit, RestrictNamespaces= and SystemCallFilter= must allow them"
 	case errno == unix.EACCES:
@@ -288,7 +290,7 @@ func hintMount(errno syscall.Errno, contained bool) string {
 	case errno == unix.ENOSYS:
 		return "needs Linux 5.12 or later"
 	case os.Geteuid() != 0 && sysctl("kernel/apparmor_restrict_unprivileged_userns") == "1":
-		return "AppArmor takes the rights from user namespaces; give the furl program a profile with the rule \"userns,\", or run the server as root"
+		return "AppArmor takes the rights from user namespaces; give the furl program a profile with the rule \"userns,\", or run the server as root; the sandboxes then run as users of their own, not as root"
 	case contained:
 		return hintDocker
 	}
@@ -305,7 +307,7 @@ func hintProc(errno syscall.Errno, contained bool) string {
 
 func hintNetwork(errno syscall.Errno, contained bool) string {
 	if errno == unix.ENOSPC {
-		return "the system allows no more: sysctl user.max_net_namespaces=15000"
+		return "user.max_net_namespaces is 0 or used up: sysctl user.max_net_namespaces=15000"
 	}
 	return hintUser(errno, contained)
 }

@@ -182,6 +182,10 @@ func (r *recipe) limit(own bool, processes int) {
 		{unix.RLIMIT_RTPRIO, 0},
 		{unix.RLIMIT_NICE, 0},
 		{unix.RLIMIT_NPROC, uint64(processes)},
+		// The kernel counts these as the server's user's too. The second one, in
+		// bytes, is enough for a queue as it is by default.
+		{unix.RLIMIT_SIGPENDING, uint64(processes)},
+		{unix.RLIMIT_MSGQUEUE, 128 << 10},
 	}
 	for _, l := range limits {
 		both := binary.NativeEndian.AppendUint64(nil, l.value)

@@ -33,6 +33,9 @@ type supervisor struct {
 
 // inmate is what the supervisor knows of a sandbox.
 type inmate struct {
+	// begun is closed when the sandbox was started, or could not be. Before that, and
+	// then, the others are nil.
+	begun chan struct{}
 	pidfd *os.File
 	net   *network
 	ended chan struct{}
@@ -74,6 +77,9 @@ func (s *supervisor) settle() error {
 	if s.noProc = errors.Is(err, unix.EPERM); err != nil && !s.noProc {
 		return fmt.Errorf("namespace: mount /proc: %w", err)
 	}
+	if err := s.restrain(); err != nil {
+		return err
+	}
 	if s.null, err = os.Open(os.DevNull); err != nil {
 		return fmt.Errorf("namespace: %w", err)
 	}
@@ -85,6 +91,25 @@ func (s *supervisor) settle() error {
 	}
 	s.starter, err = newWorker()
 	return err
+}
+
+// restrain has the kernel allow each user of the sandboxes a part of what it counts,
+// beyond that, as that of the user who runs the server: one sandbox would else take
+// it from all, and from the host.
+func (s *supervisor) restrain() error {
+	if s.noProc { // nor can it be written
+		return nil
+	}
+	if _, users, err := largestRange("/proc/self/uid_map"); err != nil || users == 1 {
+		return err // what is for one user is for all sandboxes
+	}
+	for name, most := range map[string]string{"max_inotify_instances": "16", "max_inotify_watches": "8192"} {
+		err := os.WriteFile("/proc/sys/user/"+name, []byte(most), 0)
+		if err != nil && !unwritable(err) {
+			return fmt.Errorf("namespace: %w", err)
+		}
+	}
+	return nil
 }
 
 // serve obeys orders until the server is gone. Those that mount into a sandbox are
@@ -115,6 +140,9 @@ func (s *supervisor) serve() error {
 		case o.Attach != nil || o.Resize != nil:
 			s.obey(o, files)
 		default:
+			if o.Start != nil {
+				s.expect(o.Start.ID)
+			}
 			go s.obey(o, files)
 		}
 	}
@@ -220,27 +248,46 @@ func (s *supervisor) drop(id uint64) {
 // its network's sockets, which the caller closes once the server has them. It also
 // tells whether the sandbox was born in its cgroup.
 func (s *supervisor) start(o *startOrder, files []*os.File) (out []*os.File, born bool, err error) {
-	n, err := s.nets.take()
-	if err != nil {
+	var pidfd *os.File
+	var n *network
+	defer func() { s.begin(o.ID, pidfd, n) }()
+	if n, err = s.nets.take(); err != nil {
 		return nil, false, err
 	}
-	m := &inmate{net: n, ended: make(chan struct{})}
 	if o.Zygote != 0 {
-		m.pidfd, born, err = s.fork(o, n, files)
+		pidfd, born, err = s.fork(o, n, files)
 	} else {
-		m.pidfd, err = s.exec(o, n, files)
+		pidfd, err = s.exec(o, n, files)
 	}
 	if err != nil {
 		s.nets.give(n)
 		return nil, false, err
 	}
-	s.mu.Lock()
-	s.boxes[o.ID] = m
-	s.mu.Unlock()
-	go follow(m.pidfd, m.ended)
-	out = append([]*os.File{m.pidfd}, n.sockets...)
+	out = append([]*os.File{pidfd}, n.sockets...)
 	n.sockets = nil
 	return out, born, nil
+}
+
+// expect notes a sandbox that is to be started before anything else is heard of it:
+// the server may give it up before it has begun.
+func (s *supervisor) expect(id uint64) {
+	s.mu.Lock()
+	s.boxes[id] = &inmate{begun: make(chan struct{})}
+	s.mu.Unlock()
+}
+
+// begin notes that an expected sandbox was started, or without a pidfd that it was not.
+func (s *supervisor) begin(id uint64, pidfd *os.File, n *network) {
+	s.mu.Lock()
+	m := s.boxes[id]
+	if pidfd != nil {
+		m.pidfd, m.net, m.ended = pidfd, n, make(chan struct{})
+		go follow(m.pidfd, m.ended)
+	} else {
+		delete(s.boxes, id)
+	}
+	s.mu.Unlock()
+	close(m.begun)
 }
 
 // exec starts a sandbox as this program.
@@ -284,7 +331,7 @@ func (s *supervisor) inmate(id uint64) (*inmate, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.boxes[id]
-	if m == nil {
+	if m == nil || m.pidfd == nil {
 		return nil, fmt.Errorf("namespace: sandbox %d is not known", id)
 	}
 	return m, nil
@@ -335,8 +382,14 @@ func (s *supervisor) listen(id uint64) (*os.File, error) {
 
 // free forgets a sandbox once it has ended; its network is for the next one.
 func (s *supervisor) free(id uint64) {
-	m, err := s.inmate(id)
-	if err != nil {
+	s.mu.Lock()
+	m := s.boxes[id]
+	s.mu.Unlock()
+	if m == nil {
+		return
+	}
+	<-m.begun
+	if m.pidfd == nil {
 		return
 	}
 	<-m.ended

@@ -123,6 +123,10 @@ func (d *Driver) prepareZygote(l *link, z *zygote, im *image, spec sandbox.Spec,
 		d.end(l, z)
 	}
 	l.mu.Lock()
+	if l.waiting == nil { // lost meanwhile
+		l.mu.Unlock()
+		return
+	}
 	z.state = state
 	z.idle = time.AfterFunc(zygoteIdle, func() { d.expire(l, z) })
 	surplus := l.surplus()
@@ -259,17 +263,17 @@ func (d *Driver) end(l *link, z *zygote) {
 // stopZygotes forgets the link's zygotes, which its supervisor took along.
 func (l *link) stopZygotes() {
 	l.mu.Lock()
-	zygotes := l.zygotes
-	l.zygotes = make(map[string]*zygote)
-	l.mu.Unlock()
-	for _, z := range zygotes {
+	defer l.mu.Unlock()
+	for _, z := range l.zygotes {
 		if z.idle != nil {
 			z.idle.Stop()
 		}
-		if z.seedling != nil { // nobody else sees z any more
+		if z.seedling != nil { // Close waits for it, as for every sandbox
 			go z.seedling.Retire(0)
+			z.seedling = nil
 		}
 	}
+	clear(l.zygotes)
 }
 
 // grow makes the box by a zygote: of its seedling if it has one. It returns the box
