@@ -294,6 +294,8 @@ func TestExplainRefusesRequests(t *testing.T) {
 		{"no function", admin.ExplainURLRequest{FunctionName: new("other")}, "ResourceNotFoundException"},
 		{"another account", admin.ExplainURLRequest{FunctionName: new("arn:aws:lambda:us-east-1:111111111111:function:greeter")}, "ResourceNotFoundException"},
 		{"no URL", admin.ExplainURLRequest{Url: new("http://[::1/")}, "ValidationException"},
+		{"no alias", admin.ExplainURLRequest{FunctionName: new("greeter"), Qualifier: new("none")}, "ResourceNotFoundException"},
+		{"a version", admin.ExplainURLRequest{FunctionName: new("greeter"), Qualifier: new("$LATEST")}, "ResourceNotFoundException"},
 		{"no user", admin.ExplainURLRequest{FunctionName: new("greeter"), As: new("nobody")}, "ResourceNotFoundException"},
 		{"a user on another path", admin.ExplainURLRequest{FunctionName: new("greeter"), As: new("arn:aws:iam::000000000000:user/team/alice")}, "ResourceNotFoundException"},
 		{"a role", admin.ExplainURLRequest{FunctionName: new("greeter"), As: new("arn:aws:iam::000000000000:role/r")}, "ValidationException"},

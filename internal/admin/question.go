@@ -99,6 +99,9 @@ func (s *Service) findURL(ctx context.Context, c *scene, in *ExplainURLRequest) 
 		if f == nil {
 			return "", "", notFound("Function not found: %s", *in.FunctionName)
 		}
+		if qualifier != "" && f.Aliases[qualifier] == nil { // only aliases have URLs
+			return "", "", notFound("Function %s has no alias %s", id.Name, qualifier)
+		}
 		c.setFunction(f, qualifier, f.URLs[qualifier])
 		return "", "", nil
 	}

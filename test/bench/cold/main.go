@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"furl"
 	"furl/internal/environment"
 	"furl/internal/sandbox"
 	"furl/internal/sandbox/namespace"
@@ -43,6 +44,7 @@ type options struct {
 }
 
 func main() {
+	furl.TuneRuntime() // as the server runs
 	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "cold:", err)
 		os.Exit(1)
