@@ -228,3 +228,39 @@ func TestDeadlineEndsWithItsQuestion(t *testing.T) {
 		})
 	}
 }
+
+// What is told has no answer, and precedes the question that comes next.
+func TestTell(t *testing.T) {
+	for name, link := range links(t) {
+		t.Run(name, func(t *testing.T) {
+			c, p := link()
+			defer c.Close()
+			go func() {
+				defer p.close()
+				_, told, err := p.read()
+				if err != nil {
+					return
+				}
+				h, asked, err := p.read()
+				if err != nil {
+					return
+				}
+				p.write(h, append(told, asked...), 100)
+			}()
+			deadline := time.Now().Add(time.Minute)
+			if err := c.Tell(7, bytes.Repeat([]byte("x"), 100_000), deadline); err != nil {
+				t.Fatal(err)
+			}
+			a, err := c.Exchange(8, 0, nil, []byte("?"), deadline, 1<<20, nil)
+			if err != nil || len(a.Body) != 100_001 || a.Body[100_000] != '?' {
+				t.Errorf("answer of %d bytes, %v", len(a.Body), err)
+			}
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Tell(7, nil, deadline); err == nil {
+				t.Error("a closed channel was told something")
+			}
+		})
+	}
+}

@@ -103,14 +103,15 @@ const REHEARSAL = Buffer.from(
 
 /** Goes through what the first event will go through, so that it is loaded and compiled when that comes. */
 async function rehearsal(importModule) {
-  const settings = parse(JSON.stringify({ environment: { ...process.env }, limit: 1024 }));
-  Object.assign(process.env, settings.environment);
+  const body = Buffer.from(JSON.stringify({ environment: { ...process.env }, limit: 1024 }));
+  const settings = initialize(Buffer.concat([Buffer.alloc(HEADER), body]));
   process.chdir(__dirname);
   const handler = await loadHandler(__dirname, 'rehearsal.handler', importModule);
   for (let i = 0; i < 3; i++) {
     const [head, event] = split(REHEARSAL);
     await new Promise((resolve) => new Call(settings, resolve).run(handler, head, event));
   }
+  delete globalThis.awslambda; // a function may be without
 }
 
 /** Answers events until the server goes away. */
