@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"furl/internal/environment"
@@ -97,6 +98,13 @@ def handler(event, context):
 	const want = `{"errorType":"Runtime.OutOfMemory","errorMessage":"RequestId: id Error: Runtime exited with error: signal: killed"}`
 	if string(res.Payload) != want {
 		t.Errorf("got %s", res.Payload)
+	}
+	const reason = "RequestId: id Error: Runtime exited with error: signal: killed"
+	if got := h.lines("id"); !slices.Contains(got, reason) {
+		t.Errorf("the log is %q, without %q", got, reason)
+	}
+	if got := h.report(t).MaxMemoryMB; got != target.Version.MemorySize {
+		t.Errorf("%d MB were used of %d", got, target.Version.MemorySize)
 	}
 	if s := h.pool.Stats(); s.Deaths.OutOfMemory != 1 {
 		t.Errorf("deaths: %+v", s.Deaths)

@@ -90,6 +90,9 @@ func TestCrashes(t *testing.T) {
 			if got := h.lines("id"); tt.event != "exits" && (len(got) == 0 || got[0] != "before") {
 				t.Errorf("log is %q", got)
 			}
+			if got := h.lines("id"); len(got) == 0 || !strings.Contains(tt.want, `"`+got[len(got)-1]+`"`) {
+				t.Errorf("the log %q does not say why", got)
+			}
 			report := h.report(t)
 			if report.Status != "error" || report.ErrorType != res.ErrorType {
 				t.Errorf("report is %+v", report)

@@ -308,7 +308,7 @@ func (e *environment) explain(err error, requestID string) *failure {
 		f := exitFailure(requestID, e.exitText())
 		if o, ok := e.sandbox().(sandbox.OutOfMemory); ok && o.OutOfMemory() {
 			e.pool.counters.oom.Add(1)
-			return platformFailure("Runtime.OutOfMemory", "RequestId: "+requestID+" Error: Runtime exited with error: signal: killed")
+			return platformFailure(outOfMemory, "RequestId: "+requestID+" Error: Runtime exited with error: signal: killed")
 		}
 		e.pool.counters.exits.Add(1)
 		return f
@@ -366,7 +366,17 @@ func (e *environment) peak(now time.Time, told int64) int {
 		}
 		e.sampled = now
 	}
-	return int((e.memory + 1<<20 - 1) >> 20)
+	// Where memory is only watched it may exceed the limit for a moment.
+	return min(int((e.memory+1<<20-1)>>20), e.target.Version.MemorySize)
+}
+
+// outOfMemory makes the environment's peak what it may have, which is what AWS
+// reports of an invocation that needed more: of a process that the kernel ended
+// nothing can be measured.
+func (e *environment) outOfMemory(f *failure) {
+	if f.errorType == outOfMemory {
+		e.memory = int64(e.target.Version.MemorySize) << 20
+	}
 }
 
 // gone reports whether the runtime has ended.

@@ -27,12 +27,18 @@ func (e *ThrottledError) Error() string { return "environment: throttled: " + e.
 // maxPayload is the largest answer to a synchronous invocation, in bytes.
 const maxPayload = 6291556
 
+// outOfMemory is the error type of a runtime that was ended for want of memory.
+const outOfMemory = "Runtime.OutOfMemory"
+
 // failure is an invocation that ended without an answer of the function's own
 // making. It is the function's doing, so not an error of Invoke.
 type failure struct {
 	errorType string
 	payload   []byte
 	timeout   bool
+	// reason is what the log says of it, empty where the runtime or a record of its
+	// own says it.
+	reason string
 }
 
 func (f *failure) Error() string { return "environment: " + f.errorType }
@@ -46,13 +52,13 @@ func platformFailure(errorType, message string) *failure {
 	if err != nil { // two strings always marshal
 		p = []byte("{}")
 	}
-	return &failure{errorType: errorType, payload: p}
+	return &failure{errorType: errorType, payload: p, reason: message}
 }
 
 func timeoutFailure(requestID string, limit time.Duration) *failure {
 	f := platformFailure("Sandbox.Timedout",
 		fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", requestID, limit.Seconds()))
-	f.timeout = true
+	f.timeout, f.reason = true, "" // there is a record for it
 	return f
 }
 

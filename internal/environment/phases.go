@@ -46,6 +46,7 @@ func (e *environment) invoke(ctx context.Context, inv *Invocation) (res Result, 
 		a = answer{payload: f.payload, errorType: f.errorType}
 		e.lastWords(err)
 		e.out.drain(time.Now()) // what it printed while it ended
+		e.outOfMemory(f)
 	}
 	figures.MaxMemoryMB = e.peak(end, a.memory)
 	e.settle(&figures, f, a)
@@ -58,10 +59,6 @@ func (e *environment) invoke(ctx context.Context, inv *Invocation) (res Result, 
 func (e *environment) reopen(ctx context.Context, deadline time.Time) error {
 	var missing *InterpreterError
 	if errors.As(e.broken, &missing) {
-		now := time.Now()
-		e.out.mu.Lock()
-		e.out.line(now, []byte(missing.Error()))
-		e.out.mu.Unlock()
 		return e.broken
 	}
 	return e.boot(ctx, deadline)
@@ -122,6 +119,9 @@ func (e *environment) conclude(inv *Invocation, f *failure, figures *Figures, en
 	report := Event{Kind: Report, Time: end, RequestID: inv.RequestID, Figures: *figures}
 	if f != nil && f.timeout {
 		return e.out.end(Event{Kind: Timeout, Time: end, RequestID: inv.RequestID, Figures: *figures}, ended, report)
+	}
+	if f != nil && f.reason != "" {
+		return e.out.end(Event{Kind: Line, Time: end, RequestID: inv.RequestID, Text: f.reason}, ended, report)
 	}
 	return e.out.end(ended, report)
 }

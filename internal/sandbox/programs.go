@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"os"
+	"slices"
 	"syscall"
 )
 
@@ -44,6 +45,17 @@ func (p *Programs) Processes() map[uint64][]int {
 		}
 	}
 	return found
+}
+
+// SignalMarked reaches every process with a mark, whatever group it is in, but for
+// those that are started meanwhile. It returns their ids in order.
+func (p *Programs) SignalMarked(mark uint64, sig syscall.Signal) []int {
+	pids := p.Processes()[mark]
+	slices.Sort(pids)
+	for _, pid := range pids {
+		signalMarked(pid, mark, sig)
+	}
+	return pids
 }
 
 // Close ends the supervisor and everything it started.

@@ -83,17 +83,21 @@ func killMarked(marks uint64) {
 	names, _ := proc.Readdirnames(-1)
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
-		if err != nil || markOf(pid)>>MarkBits != marks {
-			continue
+		if mark := markOf(pid); err == nil && mark>>MarkBits == marks {
+			signalMarked(pid, mark, syscall.SIGKILL)
 		}
-		fd, err := unix.PidfdOpen(pid, 0)
-		if err != nil {
-			continue
-		}
-		if markOf(pid)>>MarkBits == marks { // it is still the same process
-			unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
-		}
-		unix.Close(fd)
+	}
+}
+
+// signalMarked signals a process that had a mark, and none that has its id by now.
+func signalMarked(pid int, mark uint64, sig syscall.Signal) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return // it is gone
+	}
+	defer unix.Close(fd)
+	if markOf(pid) == mark {
+		unix.PidfdSendSignal(fd, sig, nil, 0)
 	}
 }
 

@@ -36,6 +36,7 @@ type box struct {
 	stdout *os.File
 	pins   []*os.File
 	oom    atomic.Bool
+	over   atomic.Bool // it took too much, and is being ended
 
 	retire sync.Once
 

@@ -28,7 +28,11 @@ const (
 	leftAfter = time.Minute
 
 	memoryPeriod = 100 * time.Millisecond
-	tempPeriod   = time.Second
+	threadPeriod = 5 * time.Second
+	// killPause is between two rounds against processes that fork faster than they are
+	// killed.
+	killPause  = 5 * time.Millisecond
+	tempPeriod = time.Second
 )
 
 func (o *Options) complete() {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,15 +24,17 @@ import (
 
 // Driver makes confined sandboxes.
 type Driver struct {
-	opts   Options
-	log    *slog.Logger
-	root   string // the sandboxes' directories are in it
-	lock   *os.File
-	procs  *sandbox.Programs
-	marks  uint64 // upper bits
-	filter []byte
-	base   []place
-	pins   []*os.File
+	opts  Options
+	log   *slog.Logger
+	root  string // the sandboxes' directories are in it
+	lock  *os.File
+	procs *sandbox.Programs
+	marks uint64 // upper bits
+	// threads is what the server's user runs, where sandboxes share the user.
+	threads atomic.Int64
+	filter  []byte
+	base    []place
+	pins    []*os.File
 	// landlock is the version of the kernel's interface.
 	landlock int
 	// users is nil where sandboxes run as the server's user; usersErr then says why.
@@ -117,9 +120,10 @@ func (d *Driver) prepare() error {
 	d.groupsErr = errors.New("confined: cgroups are turned off")
 	if !d.opts.NoCgroups {
 		if d.groups, d.groupsErr = cgroup.Open(d.opts.Cgroup); d.groupsErr != nil {
-			d.log.Info("sandboxes' memory is watched, there are no cgroups", "err", d.groupsErr)
+			d.log.Warn("sandboxes' memory is watched, there are no cgroups", "err", d.groupsErr, "remedy", hintCgroup)
 		}
 	}
+	d.countThreads()
 	d.procs, err = sandbox.NewPrograms(d.opts.Command, d.root)
 	return err
 }

@@ -11,6 +11,11 @@ import (
 // taken between two looks.
 const slack = 512 << 20
 
+// sharedProcesses is how many sandboxes' worth of processes all sandboxes of one user
+// may add to what the user ran when they began: enough for some, and an end to what
+// one of them could do to the host before it is ended.
+const sharedProcesses = 4
+
 // resources are the resource limits that every process of the sandbox inherits.
 func (b *box) resources() []limit {
 	limits := []limit{
@@ -23,9 +28,11 @@ func (b *box) resources() []limit {
 		{What: unix.RLIMIT_NICE},
 		{What: unix.RLIMIT_RTTIME, Value: b.mark, Exact: true}, // see sandbox.Command.Mark
 	}
-	if b.user != 0 { // else the user's other processes would count
-		limits = append(limits, limit{What: unix.RLIMIT_NPROC, Value: uint64(b.d.opts.Processes)})
+	processes := uint64(b.d.opts.Processes)
+	if b.user == 0 { // all that the user runs counts
+		processes = sharedProcesses*processes + uint64(b.d.threads.Load())
 	}
+	limits = append(limits, limit{What: unix.RLIMIT_NPROC, Value: processes})
 	b.mu.Lock()
 	memory := b.limits.Memory
 	b.mu.Unlock()

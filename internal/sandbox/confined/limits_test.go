@@ -267,6 +267,43 @@ func TestProcesses(t *testing.T) {
 	})
 }
 
+// What multiplies as fast as it can is bounded, and ended.
+func TestForkBomb(t *testing.T) {
+	if asNobody(t) {
+		return // of root the kernel counts no processes
+	}
+	const bomb = "import os\nwhile True:\n    try:\n        if os.fork() == 0: %s\n    except OSError: pass"
+	for name, child := range map[string]string{"group": "pass", "sessions": "os.setsid()"} {
+		t.Run(name, func(t *testing.T) {
+			d := newDriver(t, kinds["one user"], func(o *confined.Options) { o.Processes = 20 })
+			e := env(t, d, sandbox.Limits{})
+			all, err := filepath.Glob("/proc/[0-9]*/task/*")
+			limit, notNumber := strconv.Atoi(run(t, e, "import resource; result = resource.getrlimit(resource.RLIMIT_NPROC)[1]"))
+			if err != nil || notNumber != nil || limit < 80 || limit > 80+2*len(all) {
+				t.Fatalf("the limit is %d of %d, %v, %v", limit, len(all), err, notNumber)
+			}
+			go try(e, fmt.Sprintf(bomb, child))
+			most, late := 0, time.After(20*time.Second)
+			for over := false; !over; {
+				select {
+				case <-e.Exited():
+					over = true
+				case <-late:
+					t.Fatal("the sandbox has not ended")
+				default:
+					most = max(most, len(commands(t, mark())))
+				}
+			}
+			if x := e.Exit(); x.Signal != syscall.SIGKILL || x.Strays {
+				t.Errorf("it ended with %v", x)
+			}
+			if left := commands(t, mark()); most > limit || len(left) > 0 {
+				t.Errorf("there were %d processes, and %d are left", most, len(left))
+			}
+		})
+	}
+}
+
 // A signal to everybody reaches nobody outside.
 func TestSignals(t *testing.T) {
 	everyKind(t, func(t *testing.T, change func(*confined.Options)) {

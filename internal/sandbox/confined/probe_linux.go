@@ -117,6 +117,8 @@ func hintLandlock(err error) string {
 	return ""
 }
 
+const hintCgroup = "let the service own its cgroup: Delegate=yes in the unit, or systemd-run --user --scope -p Delegate=yes"
+
 // Probe does what Diagnose does, and then makes a whole sandbox.
 func (d *Driver) Probe(ctx context.Context) sandbox.Report {
 	r := Diagnose(ctx, d.opts)
@@ -125,19 +127,18 @@ func (d *Driver) Probe(ctx context.Context) sandbox.Report {
 		whole.OK, whole.Detail = false, err.Error()
 	}
 	limits := sandbox.Feature{Name: "limits of memory, processes and CPU", OK: d.groups != nil, Optional: true}
-	const hint = "let the service own its cgroup: Delegate=yes in the unit, or systemd-run --user --scope -p Delegate=yes"
 	switch {
 	case d.groups == nil:
 		limits.Detail = d.groupsErr.Error() + "; memory and processes are watched ten times a second, CPU is not limited"
-		limits.Hint = hint
+		limits.Hint = hintCgroup
 	case len(d.groups.Missing()) > 0:
 		limits.OK = false
 		limits.Detail = "missing: " + strings.Join(d.groups.Missing(), ", ")
-		limits.Hint = hint
+		limits.Hint = hintCgroup
 	}
 	freeze := sandbox.Feature{Name: "freezing between invocations", OK: d.groups != nil && d.groups.CanFreeze(), Optional: true}
 	if !freeze.OK {
-		freeze.Detail, freeze.Hint = "processes run on", hint
+		freeze.Detail, freeze.Hint = "processes run on", hintCgroup
 	}
 	r.Features = append(r.Features, whole, limits, freeze,
 		sandbox.Feature{Name: "own network", Optional: true,

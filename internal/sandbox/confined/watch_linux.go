@@ -18,12 +18,16 @@ import (
 // watchMemory looks at the processes of sandboxes without cgroups for memory or
 // processes.
 func (d *Driver) watchMemory(ctx context.Context) {
-	tick := time.NewTicker(memoryPeriod)
+	tick, recount := time.NewTicker(memoryPeriod), time.NewTicker(threadPeriod)
 	defer tick.Stop()
+	defer recount.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-recount.C:
+			d.countThreads()
+			continue
 		case <-tick.C:
 		}
 		watched := slices.DeleteFunc(d.boxes(), func(b *box) bool {
@@ -50,8 +54,10 @@ func (b *box) checkProcesses(pids []int) {
 	limits := b.limits
 	b.mu.Unlock()
 	if b.user == 0 && b.d.lacks("pids") && len(pids) > limits.Processes {
-		b.d.log.Warn("a sandbox has too many processes and is ended", "function", b.spec.Name, "processes", len(pids))
-		b.kill()
+		if !b.over.Swap(true) {
+			b.d.log.Warn("a sandbox has too many processes and is ended", "runtime", b.spec.Name, "processes", len(pids))
+			b.d.watches.Go(b.subdue)
+		}
 		return
 	}
 	if limits.Memory == 0 || b.memoryLimited() {
@@ -74,6 +80,79 @@ func (b *box) checkProcesses(pids []int) {
 	if shares > limits.Memory {
 		b.outOfMemory()
 	}
+}
+
+// subdue ends a sandbox whose processes multiply. One after the other they would be
+// back as fast as they are killed: all are stopped before any is.
+func (b *box) subdue() {
+	deadline := time.Now().Add(killWait)
+	b.signal(unix.SIGSTOP) // its group, in one go
+	b.halt(deadline)
+	b.kill()
+	pause := time.NewTicker(killPause)
+	defer pause.Stop()
+	for time.Now().Before(deadline) {
+		b.d.procs.SignalMarked(b.mark, unix.SIGKILL)
+		b.halt(deadline) // who was missed
+		select {
+		case <-b.Exited():
+			return
+		case <-pause.C:
+		}
+	}
+}
+
+// halt stops all processes of the sandbox, until no new ones appear.
+func (b *box) halt(deadline time.Time) {
+	before := []int{}
+	for time.Now().Before(deadline) {
+		now := b.d.procs.SignalMarked(b.mark, unix.SIGSTOP)
+		if slices.Equal(now, before) {
+			return
+		}
+		before = now
+	}
+}
+
+// countThreads counts what the server's user runs, which is what the kernel compares
+// with the limit of processes.
+func (d *Driver) countThreads() {
+	if d.users != nil {
+		return // no sandbox runs as this user
+	}
+	names, err := os.ReadDir("/proc")
+	if err != nil {
+		return
+	}
+	user, n := strconv.Itoa(os.Getuid()), 0
+	for _, e := range names {
+		if c := e.Name()[0]; c >= '0' && c <= '9' {
+			n += threadsOf(e.Name(), user)
+		}
+	}
+	d.threads.Store(int64(n))
+}
+
+// threadsOf is how many threads a process has, if it is the user's.
+func threadsOf(pid, user string) int {
+	b, err := os.ReadFile("/proc/" + pid + "/status")
+	if err != nil {
+		return 0
+	}
+	field := func(name string) string {
+		_, rest, _ := bytes.Cut(b, []byte("\n"+name+":\t"))
+		line, _, _ := bytes.Cut(rest, []byte("\n"))
+		word, _, _ := bytes.Cut(line, []byte("\t"))
+		return string(word)
+	}
+	if field("Uid") != user {
+		return 0
+	}
+	n, err := strconv.Atoi(field("Threads"))
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // asUser has f access files as a user would, which root in a container needs:
@@ -157,7 +236,9 @@ func (b *box) checkTemp() {
 	b.mu.Unlock()
 	bytes, files := usage(b.Layout().Temp, b.d.opts.TempFiles)
 	if bytes > size || files > b.d.opts.TempFiles {
-		b.d.log.Warn("a sandbox's temporary directory is full, and the sandbox is ended", "function", b.spec.Name, "bytes", bytes, "files", files)
+		if !b.over.Swap(true) {
+			b.d.log.Warn("a sandbox's temporary directory is full, and the sandbox is ended", "runtime", b.spec.Name, "bytes", bytes, "files", files)
+		}
 		b.kill()
 	}
 }
