@@ -87,6 +87,9 @@ type Config struct {
 	// Access gets a record for every function URL call and every API call.
 	// Default: Logger.
 	Access *slog.Logger
+
+	// because says why Isolation is what it is where it follows from Listen.
+	because string
 }
 
 // Values of Config.URLAuth.
@@ -118,6 +121,10 @@ const (
 	defaultRegion    = "us-east-1"
 )
 
+// InForce is the configuration with what a server takes for settings that were
+// left empty.
+func (c Config) InForce() Config { return c.withDefaults() }
+
 // withDefaults fills in what was left empty.
 func (c Config) withDefaults() Config {
 	if len(c.Listen) == 0 {
@@ -129,8 +136,11 @@ func (c Config) withDefaults() Config {
 	c.Domain = orDefault(strings.ToLower(strings.TrimSuffix(c.Domain, ".")), "localhost")
 	c.URLAuth = orDefault(c.URLAuth, URLAuthClassic)
 	standards := [2]string{IsolationBestEffort, EgressDevelopment}
-	if c.beyondLoopback() {
+	if beyond := c.BeyondLoopback(); beyond != "" {
 		standards = [2]string{IsolationRequired, EgressProduction}
+		if c.Isolation == "" {
+			c.because = beyond + " is beyond loopback"
+		}
 	}
 	c.Isolation, c.Egress = orDefault(c.Isolation, standards[0]), orDefault(c.Egress, standards[1])
 	if c.MaxEnvironments == 0 {
@@ -148,14 +158,17 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// beyondLoopback reports whether others than this machine can reach the server.
-// A name may lead anywhere.
-func (c Config) beyondLoopback() bool {
-	return slices.ContainsFunc(c.Listen, func(addr string) bool {
+// BeyondLoopback is the first address of Listen at which others than this
+// machine can reach the server, "" where there is none. A name may lead anywhere.
+func (c Config) BeyondLoopback() string {
+	for _, addr := range c.Listen {
 		host, _, _ := net.SplitHostPort(addr)
 		ip := net.ParseIP(host)
-		return !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback())
-	})
+		if !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback()) {
+			return addr
+		}
+	}
+	return ""
 }
 
 func orDefault(s, d string) string {
@@ -165,48 +178,58 @@ func orDefault(s, d string) string {
 	return s
 }
 
+// SettingError is a setting that cannot be meant.
+type SettingError struct {
+	// Setting is its name in settings files; Text says what is wrong, with the
+	// value in quotes first.
+	Setting, Text string
+}
+
+// Error is the name and the text.
+func (e *SettingError) Error() string { return e.Setting + " " + e.Text }
+
 // Validate reports every setting that cannot be meant.
 func (c Config) Validate() error {
 	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	bad := func(setting, format string, args ...any) {
+		errs = append(errs, &SettingError{setting, fmt.Sprintf(format, args...)})
+	}
 	if c.DataDir == "" {
-		bad("the data directory is not set")
+		errs = append(errs, errors.New("the data directory is not set"))
 	}
 	for _, addr := range c.Listen {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
-			bad("listen address %q: want host:port, for example %s", addr, defaultListen)
+			bad("listen", "%q: want host:port, for example %s", addr, defaultListen)
 		}
 	}
 	if c.Account != "" && !regexp.MustCompile(`^\d{12}$`).MatchString(c.Account) {
-		bad("account %q: want 12 digits", c.Account)
+		bad("account", "%q: want 12 digits", c.Account)
 	}
 	if c.Region != "" && !regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`).MatchString(c.Region) {
-		bad("region %q: want an AWS region, for example us-east-1", c.Region)
+		bad("region", "%q: want an AWS region, for example us-east-1", c.Region)
 	}
 	if c.Domain != "" && !regexp.MustCompile(`^(?i)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$`).MatchString(c.Domain) {
-		bad("domain %q: want a DNS name without a port", c.Domain)
+		bad("domain", "%q: want a DNS name without a port", c.Domain)
 	}
 	if c.URLAuth != "" && c.URLAuth != URLAuthClassic && c.URLAuth != URLAuthDual {
-		bad("url-auth %q: want %s or %s", c.URLAuth, URLAuthClassic, URLAuthDual)
+		bad("url-auth", "%q: want %s or %s", c.URLAuth, URLAuthClassic, URLAuthDual)
 	}
 	if c.Isolation != "" && !slices.Contains(isolation.Levels(), c.Isolation) {
-		bad("isolation %q: want one of %s", c.Isolation, strings.Join(isolation.Levels(), ", "))
+		bad("isolation", "%q: want one of %s", c.Isolation, strings.Join(isolation.Levels(), ", "))
 	}
-	errs = append(errs, c.validateEgress()...)
-	if c.Metrics != "" {
-		if _, _, err := net.SplitHostPort(c.Metrics); err != nil {
-			bad("metrics address %q: want host:port, for example 127.0.0.1:9100", c.Metrics)
-		}
+	c.validateEgress(bad)
+	if c.Metrics != "" && !isMetricsAddress(c.Metrics) {
+		bad("metrics", "%q: want host:port, for example 127.0.0.1:9100", c.Metrics)
 	}
 	if (c.RootAccessKeyID == "") != (c.RootSecretAccessKey == "") {
-		bad("a root access key needs both an id and a secret")
+		errs = append(errs, errors.New("a root access key needs both an id and a secret"))
 	}
 	if c.MaxEnvironments < 0 {
-		bad("max-environments %d: want a positive number", c.MaxEnvironments)
+		bad("max-environments", "\"%d\": want a positive number", c.MaxEnvironments)
 	}
 	for id, path := range c.Runtimes {
 		if !filepath.IsAbs(path) {
-			bad("runtime %s=%s: want an absolute path", id, path)
+			bad("runtimes", "\"%s=%s\": want an absolute path", id, path)
 		}
 	}
 	return errors.Join(errs...)

@@ -64,7 +64,7 @@ func (n *Node) openEngine(ctx context.Context) error {
 
 // isolation says what is asked for, in a working directory.
 func (c Config) isolation(work string) isolation.Options {
-	return isolation.Options{Level: c.Isolation, Command: c.Supervisor, Dir: work, Logger: c.Logger}
+	return isolation.Options{Level: c.Isolation, Because: c.because, Command: c.Supervisor, Dir: work, Logger: c.Logger}
 }
 
 // tellIsolation logs, once, where functions run in less than the strongest that
@@ -92,6 +92,9 @@ func (n *Node) tellIsolation() {
 // isolationStatus says for furl status what functions run in.
 func (n *Node) isolationStatus() admin.IsolationStatus {
 	s := admin.IsolationStatus{Driver: n.runs.Driver.Name(), Level: n.config.Isolation}
+	if because := n.config.because; because != "" {
+		s.Because = &because
+	}
 	if why := n.runs.Why(); why != "" {
 		s.Reason = &why
 		if remedy := n.runs.Remedy(); remedy != "" {

@@ -16,6 +16,7 @@ func Examine(ctx context.Context, c Config, progress func(what string)) doctor.R
 	return doctor.Examine(ctx, doctor.Options{
 		Isolation: c.isolation(os.TempDir()),
 		Listen:    c.Listen,
+		Metrics:   c.metricsAddress(),
 		DataDir:   c.DataDir,
 		Served:    err == nil,
 		Runtimes:  c.Runtimes,

@@ -3,10 +3,10 @@ package furl
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"furl/internal/metrics"
@@ -19,13 +19,13 @@ func (n *Node) openMetrics(ctx context.Context) error {
 	if n.config.Metrics == "" {
 		return nil
 	}
-	host, port, err := net.SplitHostPort(n.config.Metrics)
-	if err != nil { // Validate has seen it
-		return fmt.Errorf("furl: metrics: %w", err)
-	}
-	l, err := listen(ctx, net.JoinHostPort(orDefault(host, "127.0.0.1"), port), "--metrics")
+	l, err := listen(ctx, n.config.metricsAddress(), "--metrics")
 	if err != nil {
 		return err
+	}
+	if addr, ok := l.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
+		n.config.Logger.Warn("others than this machine can read the metrics, which name functions", "address", addr.String(),
+			"remedy", "--metrics 127.0.0.1:"+strconv.Itoa(addr.Port))
 	}
 	n.metrics = metrics.New(n.figures)
 	n.state.Subscribe(n.forgetDeleted)
@@ -48,6 +48,25 @@ func (n *Node) openMetrics(ctx context.Context) error {
 		return err
 	})
 	return nil
+}
+
+// metricsAddress is where figures are served, "" for nowhere.
+func (c Config) metricsAddress() string {
+	host, port, err := net.SplitHostPort(c.Metrics)
+	if err != nil { // empty: Validate has seen others
+		return ""
+	}
+	return net.JoinHostPort(orDefault(host, "127.0.0.1"), port)
+}
+
+// isMetricsAddress reports whether metrics can be served at an address.
+func isMetricsAddress(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 // answered is what function URLs' answers are counted by, nil if by nothing.

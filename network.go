@@ -3,9 +3,12 @@ package furl
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"net/netip"
+	"regexp"
+	"slices"
 	"strings"
 
 	"furl/internal/admin"
@@ -16,33 +19,31 @@ import (
 )
 
 // validateEgress reports what cannot be meant of the egress settings.
-func (c Config) validateEgress() []error {
-	var errs []error
+func (c Config) validateEgress(bad func(setting, format string, args ...any)) {
 	if c.Egress != "" {
 		if _, err := egress.ParsePreset(c.Egress); err != nil {
-			errs = append(errs, fmt.Errorf("egress %q: want %s, %s or %s", c.Egress, EgressDevelopment, EgressProduction, EgressNone))
+			bad("egress", "%q: want %s, %s or %s", c.Egress, EgressDevelopment, EgressProduction, EgressNone)
 		}
 	}
 	for _, rule := range c.EgressAllow {
 		if _, _, err := parseAllow(rule); err != nil {
-			errs = append(errs, fmt.Errorf("egress-allow %q: %w", rule, err))
+			bad("egress-allow", "%q: %v", rule, err)
 		}
 	}
 	for _, port := range c.EgressHostPorts {
 		if port < 1 || port > math.MaxUint16 {
-			errs = append(errs, fmt.Errorf("egress-host-ports: %d: want a port, 1 to 65535", port))
+			bad("egress-host-ports", "\"%d\": want a port, 1 to 65535", port)
 		}
 	}
-	return errs
 }
 
 // parseAllow takes [FUNCTION=]RULE apart; function is empty for all of them.
 func parseAllow(s string) (function string, rule egress.Rule, err error) {
 	text := s
-	if before, after, ok := strings.Cut(s, "="); ok {
+	if before, after, ok := strings.Cut(s, "="); ok && !strings.Contains(before, "://") { // of a URL it is a part
 		function, text = before, after
-		if function == "" {
-			return "", rule, fmt.Errorf("want RULE or FUNCTION=RULE")
+		if !regexp.MustCompile(`^[A-Za-z0-9_-]+$`).MatchString(function) {
+			return "", rule, fmt.Errorf("want RULE or FUNCTION=RULE, and %q is no function's name", function)
 		}
 	}
 	rule, err = egress.ParseRule(text)
@@ -73,6 +74,7 @@ func (n *Node) openEgress(context.Context) error {
 			o.Functions[function] = append(o.Functions[function], rule)
 		}
 	}
+	n.tellUnknown(o.Functions)
 	var err error
 	if n.egress, err = egress.New(o); err != nil {
 		return fmt.Errorf("furl: %w", err)
@@ -81,12 +83,29 @@ func (n *Node) openEgress(context.Context) error {
 	return nil
 }
 
+// tellUnknown warns of rules for functions that there are not: the name may be
+// wrong, or the function yet to come.
+func (n *Node) tellUnknown(rules map[string][]egress.Rule) {
+	known := map[string]bool{}
+	for _, f := range n.state.Snapshot().AllFunctions() {
+		known[f.Function.Name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(rules)) {
+		if !known[name] {
+			n.config.Logger.Warn("--egress-allow is for a function that does not exist; it will hold when one of this name is made", "function", name)
+		}
+	}
+}
+
 // network is what a function reaches.
 func (n *Node) network(t *state.Target) sandbox.Network { return n.egress.Network(t.Function.Name) }
 
 // egressStatus says for furl status what functions reach, and how much they did.
 func (n *Node) egressStatus() admin.EgressStatus {
-	s := admin.EgressStatus{Policy: n.config.Egress, Enforced: n.runs.Driver.Name() == IsolationNamespace}
+	s := admin.EgressStatus{
+		Policy: n.config.Egress, Enforced: n.runs.Driver.Name() == IsolationNamespace,
+		Allow: append([]string{}, n.config.EgressAllow...), HostPorts: append([]int{}, n.config.EgressHostPorts...),
+	}
 	for _, u := range n.egress.Usage() {
 		s.Connections += int64(u.Connections)
 		s.Refused += int64(u.Refused)

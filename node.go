@@ -101,6 +101,10 @@ func (n *Node) Close() error {
 // Info says how to reach the server.
 func (n *Node) Info() ServerInfo { return n.info }
 
+// Runs is what functions run in, and what they reach over the network: the
+// driver's name, and Config.Egress.
+func (n *Node) Runs() (isolation, egress string) { return n.runs.Driver.Name(), n.config.Egress }
+
 // RootKey is the access key of the account's root; made reports whether this
 // start made it.
 func (n *Node) RootKey() (key RootKey, made bool) { return n.rootKey, n.newRoot }

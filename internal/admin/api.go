@@ -277,6 +277,9 @@ type IsolationStatus struct {
 	// required or best-effort or a driver.
 	Driver string
 	Level  string
+	// Because is why the level is what it is; left out when it was asked for, or
+	// is best-effort.
+	Because *string
 	// Reason is why no stronger driver was taken, and Remedy what helps; left out
 	// when the strongest was taken or another one asked for.
 	Reason *string
@@ -296,6 +299,10 @@ type EgressStatus struct {
 	Refused     int64
 	BytesOut    int64
 	BytesIn     int64
+	// Allow are the rules beyond the policy, as they were given, HostPorts the
+	// ports of the machine's loopback that functions reach.
+	Allow     []string
+	HostPorts []int
 }
 
 // BlankCount counts the interpreters that wait for a function.

@@ -26,16 +26,16 @@ missing is named with its reason and what helps. "without" marks what a server c
 without.
 
 The exit code is 0 when furl serve with these settings would start, else 1. The settings are
-those of furl serve: flags, FURL_ variables and the settings file.`,
+all those of furl serve: flags, FURL_ variables and the settings file.`,
 		Example: `  furl doctor
   furl doctor --isolation required          would functions be fully isolated here?
   furl doctor --listen 0.0.0.0:4566         beyond loopback that is demanded
   sudo -u furl furl doctor --json           as the user that a service runs as`,
 		Args: noArgs,
 	}
-	flags := addSettingFlags(cmd, "data-dir", "config", "listen", "tls", "runtimes", "isolation")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object: Isolation, Strongest, Level, Required, Starts, Sections (Name, Works, Checks (Name, State, Detail, Hint))")
-	completeFlag(cmd, "isolation", isolation.Levels()...)
+	flags := addSettingFlags(cmd, serverSettings()...)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object: Isolation, Strongest, Level, Because, Required, Starts, Sections (Name, Works, Checks (Name, State, Detail, Hint))")
+	completeSettings(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := a.loadSettings(flags)
 		if err != nil {
@@ -84,21 +84,37 @@ func (a *app) printReport(r doctor.Report) {
 		weaker = weaker || s.Name == r.Isolation
 	}
 	fmt.Fprintln(a.stdout)
-	if r.Isolation == "" {
-		fmt.Fprintf(a.stdout, "functions run in: nothing; with --isolation %s a server does not start here\n", r.Level)
-		if r.Strongest != "" {
-			fmt.Fprintf(a.stdout, "the strongest that works: %s (%s)\n", r.Strongest, isolation.Meaning(r.Strongest))
-		}
-	} else {
+	a.printVerdict(r)
+}
+
+// printVerdict says whether a server would start, and in what functions would run.
+func (a *app) printVerdict(r doctor.Report) {
+	level := "--isolation " + r.Level
+	if r.Because != "" {
+		level = r.Level + " isolation, because " + r.Because
+	}
+	switch {
+	case r.Starts:
+		fmt.Fprintln(a.stdout, "furl serve starts here.")
+	case r.Isolation == "":
+		fmt.Fprintf(a.stdout, "furl serve does not start here (%s): see what is missing above.\n", level)
+	default:
+		fmt.Fprintln(a.stdout, "furl serve does not start here: see what is missing above.")
+	}
+	switch {
+	case r.Isolation != "":
 		fmt.Fprintf(a.stdout, "functions run in: %s (%s)\n", r.Isolation, isolation.Meaning(r.Isolation))
+	case r.Strongest != "":
+		fmt.Fprintf(a.stdout, "functions run in: nothing; the strongest that works is %s (%s)\n", r.Strongest, isolation.Meaning(r.Strongest))
+	default:
+		fmt.Fprintln(a.stdout, "functions run in: nothing")
 	}
-	if r.Required {
-		fmt.Fprintln(a.stdout, "--isolation required: a server starts")
-	} else {
-		fmt.Fprintln(a.stdout, "--isolation required: a server does not start, so neither does one that listens beyond loopback without another --isolation")
-	}
-	if r.Isolation != "" && !r.Starts {
-		fmt.Fprintln(a.stdout, "furl serve does not start: see what is missing above")
+	switch {
+	case r.Level == isolation.Required || r.Level == isolation.Namespace || !r.Starts && r.Isolation != "":
+	case r.Required:
+		fmt.Fprintln(a.stdout, "(With --isolation required a server would start, too.)")
+	default:
+		fmt.Fprintln(a.stdout, "(With --isolation required a server would not start, nor would one that listens beyond loopback without another --isolation.)")
 	}
 }
 
@@ -113,7 +129,12 @@ func printSection(out io.Writer, s doctor.Section, whole bool) {
 	}
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	var absent []string
 	for _, c := range s.Checks {
+		if s.Name == doctor.Runtimes && c.State == doctor.Without && c.Detail == "" {
+			absent = append(absent, c.Name)
+			continue
+		}
 		detail := c.Detail
 		if c.Hint != "" && detail != "" {
 			detail += "\n  \t\t" // the hint on a line of its own
@@ -126,5 +147,8 @@ func printSection(out io.Writer, s doctor.Section, whole bool) {
 	w.Flush() // it cannot fail
 	for line := range strings.Lines(table.String()) {
 		fmt.Fprintln(out, strings.TrimRight(line, " \n")) // without the last column's padding
+	}
+	if len(absent) > 0 {
+		fmt.Fprintf(out, "  without  %s: not installed (furl doctor --json tells how to install each)\n", strings.Join(absent, ", "))
 	}
 }

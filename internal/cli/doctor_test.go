@@ -36,7 +36,9 @@ func TestDoctor(t *testing.T) {
 		{"works", []string{"--listen", "127.0.0.1:0", "--data-dir", open, "--runtime", "python3.12=/bin/true"}, 0, []string{`^process: works$`, `^  ok +listen on 127.0.0.1:0$`,
 			`^  without +data directory .*open to others \(mode 0755\)$`, `hint: close it: chmod 700 `,
 			`^  without +python3.12 +/bin/true: is not an interpreter`, `hint: .*python`,
-			`^functions run in: process \(functions run as the user who runs furl`, `^--isolation required: a server `}},
+			`^furl serve starts here\.$`, `^functions run in: process \(functions run as the user who runs furl`, `^\(With --isolation required a server would `,
+			`^  without  nodejs16.x, .*python3.8, .*: not installed`}},
+		{"taken metrics address", []string{"--listen", "127.0.0.1:0", "--egress", "none", "--metrics", busy.Addr().String()}, 1, []string{`hint: .* another address with --metrics$`}},
 		{"taken address", []string{"--listen", busy.Addr().String()}, 1, []string{`^server: does not work$`, `^  missing +listen on 127.0.0.1:\d+ +address already in use$`, `hint: another program serves on it`, `^furl serve does not start`}},
 	}
 	for _, tt := range tests {

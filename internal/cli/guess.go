@@ -60,6 +60,10 @@ func (s *source) guess(known string) (guess, error) {
 			return g, nil
 		}
 	}
+	if (known == familyProvided || known == "") && sleepingBootstrap(entries) {
+		return guess{}, withHint(fmt.Errorf("bootstrap in %s is not executable", s.path),
+			"a custom runtime is started by it: chmod +x bootstrap"+s.before())
+	}
 	if known == familyProvided {
 		return guess{}, withHint(fmt.Errorf("there is no executable called bootstrap in %s", s.path),
 			"a custom runtime is started by it: give it that name, and chmod +x bootstrap")
@@ -71,6 +75,25 @@ func (s *source) noHandler() error {
 	return withHint(fmt.Errorf("no handler found in %s", s.path),
 		"furl looks for a function lambda_handler or handler in "+strings.Join(pythonModules(), ".py, ")+".py or the only other .py file, for index.mjs and index.js, and for an executable called bootstrap",
 		"name another one with --handler FILE.FUNCTION, without the file's ending")
+}
+
+// before says when something is to be done with the code.
+func (s *source) before() string {
+	if s.archive {
+		return ", before it is packed"
+	}
+	return ""
+}
+
+// sleepingBootstrap reports whether there is a bootstrap that nothing can execute.
+func sleepingBootstrap(entries []fs.DirEntry) bool {
+	for _, e := range entries {
+		info, err := e.Info()
+		if e.Name() == "bootstrap" && err == nil && info.Mode().IsRegular() && info.Mode()&0o111 == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // guessProvided takes an executable called bootstrap for a custom runtime.

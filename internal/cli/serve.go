@@ -37,10 +37,7 @@ otherwise one is made at the first start and kept in the data directory.`,
 	}
 	flags := addSettingFlags(cmd, serverSettings()...)
 	cmd.Flags().BoolVar(&check, "check", false, "check and print the settings, then exit")
-	completeFlag(cmd, "url-auth", urlAuthModes()...)
-	completeFlag(cmd, "log-format", logText, logJSON)
-	completeFlag(cmd, "isolation", isolation.Levels()...)
-	completeFlag(cmd, "egress", furl.EgressDevelopment, furl.EgressProduction, furl.EgressNone)
+	completeSettings(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := a.loadSettings(flags)
 		if err != nil {
@@ -52,6 +49,14 @@ otherwise one is made at the first start and kept in the data directory.`,
 		return a.serve(cmd.Context(), s)
 	}
 	return cmd
+}
+
+// completeSettings completes the flags of settings that have few values.
+func completeSettings(cmd *cobra.Command) {
+	completeFlag(cmd, "url-auth", urlAuthModes()...)
+	completeFlag(cmd, "log-format", logText, logJSON)
+	completeFlag(cmd, "isolation", isolation.Levels()...)
+	completeFlag(cmd, "egress", furl.EgressDevelopment, furl.EgressProduction, furl.EgressNone)
 }
 
 // serve runs a server until ctx ends.
@@ -125,6 +130,16 @@ func (a *app) announce(node *furl.Node, s *settings) {
 	fmt.Fprintf(a.stdout, "furl serves on %s\n", info.Endpoint)
 	fmt.Fprintf(a.stdout, "  AWS CLI and SDKs:  eval \"$(furl env%s)\"\n", flag)
 	fmt.Fprintf(a.stdout, "  a function's URL:  furl up DIR%s\n", flag)
+	driver, egress := node.Runs()
+	if driver != isolation.Namespace {
+		egress = "the server's network"
+	} else {
+		egress = "egress " + egress
+	}
+	fmt.Fprintf(a.stdout, "  functions run in:  %s; %s\n", driver, egress)
+	if beyond := s.InForce().BeyondLoopback(); beyond != "" {
+		fmt.Fprintf(a.stdout, "  who can connect:   others than this machine, too (%s)\n", beyond)
+	}
 	key, made := node.RootKey()
 	switch {
 	case s.RootAccessKeyID != "":

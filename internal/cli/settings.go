@@ -104,9 +104,24 @@ func (a *app) loadSettings(flags given) (*settings, error) {
 		return nil, err
 	}
 	if err := out.Validate(); err != nil {
-		return nil, &usageError{err}
+		return nil, &usageError{out.sourced(err)}
 	}
 	return out, nil
+}
+
+// sourced names of each setting that cannot be meant where it was given.
+func (s *settings) sourced(err error) error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var errs []error
+		for _, one := range many.Unwrap() {
+			errs = append(errs, s.sourced(one))
+		}
+		return errors.Join(errs...)
+	}
+	if bad, ok := errors.AsType[*furl.SettingError](err); ok && s.sources[bad.Setting] != "" {
+		return fmt.Errorf("%s: %s", s.sources[bad.Setting], bad.Text)
+	}
+	return err
 }
 
 // pick takes a setting's values from where they count first, and says where

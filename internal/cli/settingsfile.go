@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/BurntSushi/toml"
 )
@@ -75,6 +76,30 @@ func fileValues(v any) ([]string, error) {
 	return nil, fmt.Errorf("want a text, a number, true or false, a list or a table, have a %T", v)
 }
 
+// standing is what is in force where a setting was not given. Of those that
+// follow from others it is the value with its reason, of others the rule.
+func (s *setting) standing(in *settings) string {
+	if s.name != "isolation" && s.name != "egress" {
+		return s.standard
+	}
+	c := in.InForce()
+	because := "no address to serve on is beyond loopback"
+	if beyond := c.BeyondLoopback(); beyond != "" {
+		because = beyond + " is beyond loopback"
+	}
+	because = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) { // which a comment must not have
+			return ' '
+		}
+		return r
+	}, because)
+	value := c.Isolation
+	if s.name == "egress" {
+		value = c.Egress
+	}
+	return value + ", because " + because
+}
+
 // writeSettings prints settings as a file that has the same effect, each with
 // where it came from.
 func writeSettings(w io.Writer, s *settings) error {
@@ -85,7 +110,7 @@ func writeSettings(w io.Writer, s *settings) error {
 		source := s.sources[one.name]
 		switch {
 		case source == "" && one.name != "data-dir":
-			fmt.Fprintf(w, "# %s: %s\n", one.name, one.standard)
+			fmt.Fprintf(w, "# %s: %s\n", one.name, one.standing(s))
 			continue
 		case source == "":
 			source = "default"

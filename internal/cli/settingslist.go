@@ -228,7 +228,7 @@ func setLogFormat(s *settings, values []string) error {
 		return err
 	}
 	if v != logText && v != logJSON {
-		return fmt.Errorf("log-format %q: want %s or %s", v, logText, logJSON)
+		return fmt.Errorf("%q: want %s or %s", v, logText, logJSON)
 	}
 	s.LogFormat = v
 	return nil

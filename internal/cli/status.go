@@ -58,8 +58,8 @@ func statusLines(endpoint string, s *admin.GetStatusResponse) [][2]string {
 	lines := [][2]string{
 		{"server", fmt.Sprintf("furl %s on %s, for %s", s.Version, endpoint, up)},
 		{"plays", fmt.Sprintf("account %s in %s; domain %s, url-auth %s", s.Account, s.Region, s.Domain, s.Mode)},
-		{"holds", fmt.Sprintf("%d functions, %d function URLs, %d users, %d roles", s.Functions, s.FunctionUrls, s.Users, s.Roles)},
-		{"isolation", fmt.Sprintf("%s, as --isolation %s says: %s", s.Isolation.Driver, s.Isolation.Level, isolation.Meaning(s.Isolation.Driver))},
+		{"holds", strings.Join([]string{counted(s.Functions, "function"), counted(s.FunctionUrls, "function URL"), counted(s.Users, "user"), counted(s.Roles, "role")}, ", ")},
+		{"isolation", fmt.Sprintf("%s, %s: %s", s.Isolation.Driver, level(s.Isolation), isolation.Meaning(s.Isolation.Driver))},
 	}
 	if s.Isolation.Reason != nil {
 		lines = append(lines, [2]string{"", "nothing stronger: " + *s.Isolation.Reason})
@@ -70,15 +70,22 @@ func statusLines(endpoint string, s *admin.GetStatusResponse) [][2]string {
 	for _, lack := range s.Isolation.Without {
 		lines = append(lines, [2]string{"", "without " + lack})
 	}
-	lines = append(lines, [2]string{"egress", egressLine(s.Egress)},
+	lines = append(lines, [2]string{"egress", egressLine(s.Egress)})
+	if len(s.Egress.Allow) > 0 {
+		lines = append(lines, [2]string{"", "rules: " + strings.Join(s.Egress.Allow, ", ")})
+	}
+	if len(s.Egress.HostPorts) > 0 {
+		lines = append(lines, [2]string{"", "host ports: " + strings.Trim(fmt.Sprint(s.Egress.HostPorts), "[]")})
+	}
+	lines = append(lines,
 		[2]string{"environments", fmt.Sprintf("%d idle (%d frozen), %d busy, %d starting; %d invocations wait for one",
 			s.Environments.Idle, s.Environments.Frozen, s.Environments.Busy, s.Environments.Starting, s.Environments.Waiting)})
 	var blanks, starts []string
 	for _, b := range s.Blanks {
-		blanks = append(blanks, fmt.Sprintf("%d of %s", b.Count, b.Runtime))
+		blanks = append(blanks, fmt.Sprintf("%s: %d", b.Runtime, b.Count))
 	}
 	for _, c := range s.ColdStarts {
-		starts = append(starts, fmt.Sprintf("%d of %s, %d of them from one that was ready", c.Stocked+c.Unstocked, c.Runtime, c.Stocked))
+		starts = append(starts, fmt.Sprintf("%s: %d, %d stocked", c.Runtime, c.Stocked+c.Unstocked, c.Stocked))
 	}
 	return append(lines, [2]string{"ready", orNone(blanks)}, [2]string{"cold starts", orNone(starts)})
 }
@@ -87,7 +94,23 @@ func egressLine(e admin.EgressStatus) string {
 	if !e.Enforced {
 		return "not held to --egress " + e.Policy + ": functions have the server's network"
 	}
-	return fmt.Sprintf("%s; %d connections, %d refused, %d bytes out, %d in", e.Policy, e.Connections, e.Refused, e.BytesOut, e.BytesIn)
+	return fmt.Sprintf("%s; %s, %d refused, %d bytes out, %d in", e.Policy, counted(int(e.Connections), "connection"), e.Refused, e.BytesOut, e.BytesIn)
+}
+
+// level is what was asked for, or why it is what it is where nobody asked.
+func level(i admin.IsolationStatus) string {
+	if i.Because == nil {
+		return "as --isolation " + i.Level + " says"
+	}
+	return i.Level + ", because " + *i.Because
+}
+
+// counted is a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func orNone(list []string) string {

@@ -40,25 +40,26 @@ func TestStatusText(t *testing.T) {
 	for _, want := range []string{
 		"furl 1.2.3 on http://127.0.0.1:", ", for 1h2m3s\n",
 		"account 123456789012 in eu-west-1; domain on.aws, url-auth dual\n",
-		"2 functions, 1 function URLs, 3 users, 1 roles\n",
+		"2 functions, 1 function URL, 3 users, 1 role\n",
 		"confined, as --isolation best-effort says: functions cannot read the host's data",
 		"nothing stronger: namespace: user namespaces: operation not permitted\n",
 		"what helps: allow them\n",
 		"without own network: it is shared (wait)\n",
 		"not held to --egress development: functions have the server's network\n",
 		"4 idle (3 frozen), 2 busy, 1 starting; 6 invocations wait for one\n",
-		"2 of python3.12; 1 of nodejs20.x\n",
-		"8 of python3.12, 7 of them from one that was ready\n",
+		"python3.12: 2; nodejs20.x: 1\n",
+		"python3.12: 8, 7 stocked\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
 	}
-	a.out.Isolation = admin.IsolationStatus{Driver: "namespace", Level: "required"}
-	a.out.Egress = admin.EgressStatus{Policy: "production", Enforced: true, Connections: 9, Refused: 8, BytesOut: 7, BytesIn: 6}
+	a.out.Isolation = admin.IsolationStatus{Driver: "namespace", Level: "required", Because: new("0.0.0.0:1 is beyond loopback")}
+	a.out.Egress = admin.EgressStatus{Policy: "production", Enforced: true, Connections: 9, Refused: 8, BytesOut: 7, BytesIn: 6,
+		Allow: []string{"10.0.5.0/24:5432", "f=*.example.com"}, HostPorts: []int{5432, 6379}}
 	a.out.Blanks, a.out.ColdStarts = nil, nil
 	got = furlWith(t, environ, "status").ok(t)
-	for _, want := range []string{"namespace, as --isolation required says", "production; 9 connections, 8 refused, 7 bytes out, 6 in\n", "none\n"} {
+	for _, want := range []string{"namespace, required, because 0.0.0.0:1 is beyond loopback: functions", "rules: 10.0.5.0/24:5432, f=*.example.com\n", "host ports: 5432 6379\n", "production; 9 connections, 8 refused, 7 bytes out, 6 in\n", "none\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}

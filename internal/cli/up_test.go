@@ -91,7 +91,7 @@ func TestUpFails(t *testing.T) {
 	defer busy.Close()
 	furlWith(t, append(environ, "FURL_LISTEN="+busy.Addr().String()), "up", write(t, map[string]string{"lambda_function.py": handlerText})).
 		matches(t, 1, "", `address already in use.*choose another address with FURL_LISTEN=ADDRESS$`)
-	furlWith(t, append(environ, "FURL_REGION=nowhere"), "up", write(t, map[string]string{"lambda_function.py": handlerText})).matches(t, 2, "", `region "nowhere"`)
+	furlWith(t, append(environ, "FURL_REGION=nowhere"), "up", write(t, map[string]string{"lambda_function.py": handlerText})).matches(t, 2, "", `FURL_REGION: "nowhere"`)
 }
 
 // TestUpWatch deploys again on changes and outlives mistakes.

@@ -37,6 +37,9 @@ type Check struct {
 	Hint   string `json:"Hint,omitempty"`
 }
 
+// Runtimes is the name of the section of interpreters.
+const Runtimes = "runtimes"
+
 // Section is what was tried for one purpose.
 type Section struct {
 	Name string `json:"Name"`
@@ -51,8 +54,10 @@ type Report struct {
 	Isolation string `json:"Isolation"`
 	// Strongest is the strongest driver that works.
 	Strongest string `json:"Strongest"`
-	// Level is what the settings ask for.
-	Level string `json:"Level"`
+	// Level is what the settings ask for, Because why where it only follows from
+	// them.
+	Level   string `json:"Level"`
+	Because string `json:"Because,omitempty"`
 	// Required is whether a server that requires isolation would start.
 	Required bool `json:"Required"`
 	// Starts is whether a server with these settings would start.
@@ -63,8 +68,10 @@ type Report struct {
 // Options say which server is meant.
 type Options struct {
 	Isolation isolation.Options
-	// Listen are the addresses that it would serve on.
-	Listen []string
+	// Listen are the addresses that it would serve on, Metrics the one of its
+	// figures, if any.
+	Listen  []string
+	Metrics string
 	// DataDir is its data directory, Served whether it serves already.
 	DataDir string
 	Served  bool
@@ -84,13 +91,13 @@ func Examine(ctx context.Context, o Options) Report {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := Report{Level: o.Isolation.Level}
+	r := Report{Level: o.Isolation.Level, Because: o.Isolation.Because}
 	reports := isolation.Diagnose(ctx, o.Isolation, func(driver string) { o.Progress("trying the " + driver + " driver") })
 	for _, one := range reports {
 		r.Sections = append(r.Sections, driverSection(one))
 	}
 	o.Progress("looking for interpreters")
-	runtimes := section("runtimes", runtimes(ctx, o.Runtimes))
+	runtimes := section(Runtimes, runtimes(ctx, o.Runtimes))
 	o.Progress("trying addresses and the data directory")
 	server := section("server", slices.Concat(addresses(ctx, o), []Check{dataDirectory(o.DataDir), clock(o.Now())}))
 	r.Sections = append(r.Sections, runtimes, server)

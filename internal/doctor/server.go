@@ -21,20 +21,28 @@ const little = 2 << 30
 func addresses(ctx context.Context, o Options) []Check {
 	var checks []Check
 	for _, addr := range o.Listen {
-		c := Check{Name: "listen on " + addr, State: OK}
-		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", addr)
-		switch {
-		case err == nil:
-			l.Close() // nothing came of it
-		case errors.Is(err, syscall.EADDRINUSE) && o.Served:
-			c.Detail = "the server of this data directory runs"
-		default:
-			c.State, c.Detail, c.Hint = Missing, reason(err), listenHint(err)
-		}
-		checks = append(checks, c)
+		checks = append(checks, address(ctx, addr, "--listen", o.Served))
+	}
+	if o.Metrics != "" {
+		checks = append(checks, address(ctx, o.Metrics, "--metrics", o.Served))
 	}
 	return checks
+}
+
+// address tries one, which a flag chooses.
+func address(ctx context.Context, addr, flag string, served bool) Check {
+	c := Check{Name: "listen on " + addr, State: OK}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	switch {
+	case err == nil:
+		l.Close() // nothing came of it
+	case errors.Is(err, syscall.EADDRINUSE) && served:
+		c.Detail = "the server of this data directory runs"
+	default:
+		c.State, c.Detail, c.Hint = Missing, reason(err), listenHint(err, flag)
+	}
+	return c
 }
 
 // reason is the system's word in an error.
@@ -46,14 +54,14 @@ func reason(err error) string {
 	return err.Error()
 }
 
-func listenHint(err error) string {
+func listenHint(err error, flag string) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return "another program serves on it: stop that one or choose another address with --listen"
+		return "another program serves on it: stop that one or choose another address with " + flag
 	case errors.Is(err, syscall.EACCES):
-		return "ports below 1024 need a privilege: run as root, or grant it with setcap cap_net_bind_service=+ep, or choose another port with --listen"
+		return "ports below 1024 need a privilege: run as root, or grant it with setcap cap_net_bind_service=+ep, or choose another port with " + flag
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return "this machine does not have the address: choose another one with --listen"
+		return "this machine does not have the address: choose another one with " + flag
 	}
 	return ""
 }

@@ -52,7 +52,7 @@ func (n *Network) Connect(ctx context.Context, conn *net.TCPConn, to netip.AddrP
 	}
 	outside, err := dialFirst(ctx, dial, targets, opts.seams.limits.dial)
 	if errors.Is(err, errSelf) {
-		n.refuse(conn, to, verdict{reason: err.Error(), hint: hintHost})
+		n.refuse(conn, to, verdict{reason: err.Error(), hint: hintHost(to.Port())})
 		return
 	}
 	if err != nil {
@@ -81,7 +81,7 @@ func (n *Network) route(to netip.AddrPort) (targets []netip.AddrPort, dial diale
 		return targets, dialHost, verdict{allowed: true}
 	case HostAddr():
 		if !slices.Contains(opts.Policy.HostPorts, to.Port()) {
-			return nil, nil, verdict{reason: "the port is not one of the host ports", hint: fmt.Sprintf("egress-host-ports %d allows it", to.Port())}
+			return nil, nil, verdict{reason: "the port is not one of the host ports", hint: fmt.Sprintf("--egress-host-port %d allows it", to.Port())}
 		}
 		return loopback(to.Port()), dialHost, verdict{allowed: true}
 	}
@@ -170,9 +170,10 @@ func (n *Network) refuse(conn *net.TCPConn, to netip.AddrPort, v verdict) {
 	n.complain("connection of a function was refused", slog.String("address", to.String()), v)
 }
 
-// complain writes a refusal to the log, unless there were many of late.
+// complain writes a refusal to the log, unless it was written just now, or there
+// were many of late.
 func (n *Network) complain(message string, what slog.Attr, v verdict) {
-	dropped, ok := n.function.refusals.admit(time.Now())
+	dropped, ok := n.function.refusals.admit(what.Value.String()+" "+v.reason, time.Now())
 	if !ok {
 		return
 	}

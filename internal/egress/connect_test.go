@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -41,7 +42,7 @@ func TestRefusal(t *testing.T) {
 	c, done := connect(t, t.Context(), w.gateway.Network("hello"), "10.0.5.7:5432")
 	wantReset(t, c)
 	wait(t, done)
-	for _, want := range []string{"level=WARN", "function=hello", "address=10.0.5.7:5432", "reason=\"the address is private", "hint=\"egress-allow 10.0.5.7:5432"} {
+	for _, want := range []string{"level=WARN", "function=hello", "address=10.0.5.7:5432", "reason=\"the address is private", "hint=\"--egress-allow 10.0.5.7:5432"} {
 		if !strings.Contains(w.log.String(), want) {
 			t.Errorf("the log lacks %s:\n%s", want, w.log)
 		}
@@ -247,7 +248,7 @@ func TestFloodOfRefusals(t *testing.T) {
 	now := time.Now()
 	lines, dropped := 0, 0
 	for i := range 1000 {
-		if d, ok := l.Admit(now.Add(time.Duration(i) * 100 * time.Millisecond)); ok {
+		if d, ok := l.Admit(strconv.Itoa(i), now.Add(time.Duration(i)*100*time.Millisecond)); ok {
 			lines, dropped = lines+1, dropped+d
 		}
 	}
@@ -255,10 +256,22 @@ func TestFloodOfRefusals(t *testing.T) {
 		t.Errorf("of 1000 refusals in 100 seconds %d were logged and %d counted; want 20 and 590", lines, dropped)
 	}
 
+	var again egress.Limiter
+	for i, want := range map[int]bool{0: true, 1: false, 49: false, 50: true, 99: false} {
+		again = egress.Limiter{}
+		ok := false
+		for j := range i + 1 {
+			_, ok = again.Admit("the same", now.Add(time.Duration(j)*100*time.Millisecond))
+		}
+		if ok != want {
+			t.Errorf("the same refusal after %d tenths of a second is logged: %v, want %v", i, ok, want)
+		}
+	}
+
 	w := newWorld(t, egress.Options{}, echo)
 	n := w.gateway.Network("hello")
-	for range 15 {
-		c, done := connect(t, t.Context(), n, "10.0.0.1:80")
+	for i := range 15 {
+		c, done := connect(t, t.Context(), n, "10.0.0.1:"+strconv.Itoa(8000+i))
 		wantReset(t, c)
 		wait(t, done)
 	}

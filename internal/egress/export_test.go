@@ -84,8 +84,10 @@ func (g *Grants) Len() int { return len(g.open) }
 // Limiter is what keeps a flood from the log.
 type Limiter struct{ limiter }
 
-// Admit says whether a line may be written.
-func (l *Limiter) Admit(now time.Time) (dropped int, ok bool) { return l.admit(now) }
+// Admit says whether a line about a destination may be written.
+func (l *Limiter) Admit(about string, now time.Time) (dropped int, ok bool) {
+	return l.admit(about, now)
+}
 
 // OwnsAddr says whether a Gateway takes an address for the host's own.
 func OwnsAddr(g *Gateway, a netip.Addr) bool { return g.own.get()[a] }

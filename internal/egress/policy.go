@@ -58,11 +58,11 @@ func judge(preset Preset, rules []Rule, to netip.AddrPort, named bool, own map[n
 	case k == forbidden:
 		v := verdict{reason: "the address is " + what + ", which no function may reach"}
 		if to.Addr().IsLoopback() {
-			v.hint = hintHost
+			v.hint = hintHost(to.Port())
 		}
 		return v
 	case isOwn(to.Addr(), own):
-		return verdict{reason: "the address is this host's own", hint: hintHost}
+		return verdict{reason: "the address is this host's own", hint: hintHost(to.Port())}
 	case named, preset == Development, preset == Production && k == public:
 		return verdict{allowed: true}
 	}
@@ -79,11 +79,13 @@ func judge(preset Preset, rules []Rule, to netip.AddrPort, named bool, own map[n
 }
 
 // hintHost tells how services of the host itself are reached.
-const hintHost = "to reach a service of this host, let it listen on loopback, name its port in egress-host-ports and call " + HostName
+func hintHost(port uint16) string {
+	return fmt.Sprintf("to reach a service of this host, let it listen on loopback, give furl serve --egress-host-port %d and call %s:%d", port, HostName, port)
+}
 
 // hintRule tells how a destination is allowed.
 func hintRule(to netip.AddrPort) string {
-	return fmt.Sprintf("egress-allow %s allows it, as does a rule for the name that was looked up",
+	return fmt.Sprintf("--egress-allow %s allows it, as does a rule for the name that was looked up",
 		Rule{prefix: netip.PrefixFrom(to.Addr(), to.Addr().BitLen()), ports: ports{to.Port(), to.Port()}})
 }
 

@@ -183,11 +183,11 @@ func TestReasons(t *testing.T) {
 		preset           egress.Preset
 		to, reason, hint string
 	}{
-		{egress.Production, "10.0.5.7:5432", "the address is private, and no rule allows it", "egress-allow 10.0.5.7:5432 allows it"},
-		{egress.Production, "[fd00::1]:5432", "the address is private, and no rule allows it", "egress-allow [fd00::1]:5432 allows it"},
-		{egress.Production, "[64:ff9b::10.0.0.1]:80", "private (it carries 10.0.0.1), and no rule", "egress-allow [64:ff9b::a00:1]:80"},
-		{egress.None, "8.8.8.8:53", "no rule allows it", "egress-allow 8.8.8.8:53 allows it"},
-		{egress.Development, "127.0.0.1:80", "the address is loopback, which no function may reach", egress.HostName},
+		{egress.Production, "10.0.5.7:5432", "the address is private, and no rule allows it", "--egress-allow 10.0.5.7:5432 allows it"},
+		{egress.Production, "[fd00::1]:5432", "the address is private, and no rule allows it", "--egress-allow [fd00::1]:5432 allows it"},
+		{egress.Production, "[64:ff9b::10.0.0.1]:80", "private (it carries 10.0.0.1), and no rule", "--egress-allow [64:ff9b::a00:1]:80"},
+		{egress.None, "8.8.8.8:53", "no rule allows it", "--egress-allow 8.8.8.8:53 allows it"},
+		{egress.Development, "127.0.0.1:80", "the address is loopback, which no function may reach", "--egress-host-port 80 and call host.furl.internal:80"},
 		{egress.Development, "169.254.169.254:80", "link-local, where clouds have their metadata service", ""},
 		{egress.Development, "8.8.8.8:0", "no port 0", ""},
 	} {

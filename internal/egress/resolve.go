@@ -51,7 +51,7 @@ func (n *Network) Resolve(ctx context.Context, query []byte) []byte {
 	rules := n.naming(q.name)
 	if opts.Policy.Preset == None && len(rules) == 0 {
 		n.complain("a name was not resolved for a function", slog.String("name", q.name),
-			verdict{reason: "no rule names it", hint: "egress-allow " + q.name + " allows it"})
+			verdict{reason: "no rule names it", hint: "--egress-allow " + q.name + " allows it"})
 		return q.reply(dnsmessage.RCodeRefused, nil)
 	}
 	answer := n.answer(ctx, query, q)

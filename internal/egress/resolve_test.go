@@ -250,7 +250,7 @@ func TestNoneResolvesWhatRulesName(t *testing.T) {
 			t.Errorf("%s: %s, want %s; forwarded %d", name, m.RCode, want, up.asked()-before)
 		}
 	}
-	if !strings.Contains(w.log.String(), "name=x.db.example.com reason=\"no rule names it\" hint=\"egress-allow x.db.example.com") {
+	if !strings.Contains(w.log.String(), "name=x.db.example.com reason=\"no rule names it\" hint=\"--egress-allow x.db.example.com") {
 		t.Errorf("logged: %s", w.log)
 	}
 }

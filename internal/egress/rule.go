@@ -29,16 +29,12 @@ var everyPort = ports{1, 65535}
 // any depth and without example.com itself), then optionally a port (:5432) or a
 // range of them (:8000-8100); without, every port. IPv6 stands in brackets where
 // ports follow: [fd00::/8]:443. A rule that could never open anything, such as
-// one for loopback, is an error.
+// one for loopback, is an error, and so is one that can be read in two ways. The
+// error says what is wrong with the rule, not which one it is.
 func ParseRule(s string) (Rule, error) {
-	r, err := parseRule(s)
-	if err != nil {
-		return Rule{}, fmt.Errorf("egress: rule %q: %w", s, err)
+	if scheme, rest, ok := strings.Cut(s, "://"); ok {
+		return Rule{}, fmt.Errorf("a rule has no scheme: %s", withoutScheme(lower(scheme), rest))
 	}
-	return r, nil
-}
-
-func parseRule(s string) (Rule, error) {
 	host, tail, err := splitRule(s)
 	if err != nil {
 		return Rule{}, err
@@ -51,10 +47,43 @@ func parseRule(s string) (Rule, error) {
 	}
 	if strings.ContainsAny(host, "/:") || isNumeric(strings.TrimSuffix(host, ".")) {
 		r.prefix, err = parsePrefix(host)
-		return r, err
+	} else {
+		r.name, r.below, err = parseName(host)
 	}
-	r.name, r.below, err = parseName(host)
-	return r, err
+	if err != nil {
+		return Rule{}, err
+	}
+	return r, nil
+}
+
+// withoutScheme is the rule that a URL may have been meant for.
+func withoutScheme(scheme, rest string) string {
+	host := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		host = rest[:end]
+	}
+	host = host[strings.LastIndexByte(host, '@')+1:]
+	port := map[string]string{"http": ":80", "https": ":443"}[scheme]
+	if port == "" || strings.LastIndexByte(host, ':') > strings.LastIndexByte(host, ']') {
+		return host
+	}
+	return host + port
+}
+
+// ambiguous says whether IPv6 without brackets can be read as an address and as
+// a shorter one with a port.
+func ambiguous(s string) (address, port string, yes bool) {
+	colon := strings.LastIndexByte(s, ':')
+	if colon < 0 {
+		return "", "", false
+	}
+	address, port = s[:colon], s[colon+1:]
+	shorter, err := netip.ParseAddr(address)
+	if _, portErr := parsePort(port); err != nil || portErr != nil || !shorter.Is6() {
+		return "", "", false
+	}
+	_, err = netip.ParseAddr(s)
+	return address, port, err == nil
 }
 
 // splitRule parts a rule's host from its ports, which keep their colon.
@@ -79,6 +108,9 @@ func splitRule(s string) (host, tail string, err error) {
 	case colon < 0:
 		return s, "", nil
 	case strings.IndexByte(s[colon+1:], ':') >= 0: // IPv6, and no port can be told from it
+		if address, port, ok := ambiguous(s); ok {
+			return "", "", fmt.Errorf("is %s a port or part of the address? write [%s]:%s or [%s]", port, address, port, s)
+		}
 		return s, "", nil
 	case colon == 0:
 		return "", "", errors.New("an address or a name is missing before the port")
@@ -173,7 +205,10 @@ func parseName(s string) (name string, below bool, err error) {
 	case name == "" || len(name) > 253:
 		return "", false, errors.New("a name has 1 to 253 characters")
 	case name == HostName:
-		return "", false, fmt.Errorf("%s is opened by giving the host's ports, not by a rule", HostName)
+		return "", false, fmt.Errorf("%s is opened by giving the host's ports (--egress-host-port), not by a rule", HostName)
+	case name == "localhost" || strings.HasSuffix(name, ".localhost"):
+		return "", false, fmt.Errorf("it would never open anything: names below localhost are loopback, which no function may reach; "+
+			"a service of this machine is reached as %s with --egress-host-port PORT, function URLs and the API without a rule", HostName)
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if !isLabel(label) {
@@ -222,6 +257,9 @@ func (r Rule) String() string {
 		host = r.prefix.String()
 	}
 	if r.ports == everyPort {
+		if _, _, yes := ambiguous(host); yes {
+			return "[" + host + "]"
+		}
 		return host
 	}
 	if strings.Contains(host, ":") {

@@ -25,7 +25,9 @@ func TestParseRule(t *testing.T) {
 		{"[fd00::1]", "fd00::1"},
 		{"[fd00::1]:443", ""},
 		{"[FD00:0:0::1]:443", "[fd00::1]:443"},
-		{"fd00::1:443", ""}, // an address: without brackets no port can be told
+		{"[fd00::1:443]", ""}, // without brackets it could be a port
+		{"fd00::1:abc", ""},
+		{"fd00:0:0:0:0:0:1:443", "[fd00::1:443]"}, // an address that is whole has no place for a port
 		{"[fd00::/8]:443", ""},
 		{"fd00::/8", ""},
 		{"::ffff:10.0.5.7", "10.0.5.7"},
@@ -35,7 +37,7 @@ func TestParseRule(t *testing.T) {
 		{"DB.Example.COM.", "db.example.com"},
 		{"*.example.com", ""},
 		{"*.example.com:8000-8100", ""},
-		{"localhost", ""},
+		{"localhost.example.com", ""},
 		{"_sip._tcp.example.com", ""},
 		{"xn--bcher-kva.example:443", ""},
 		{"3com.com", ""},
@@ -95,7 +97,16 @@ func TestParseRuleErrors(t *testing.T) {
 		{".example.com", "part of a name"},
 		{"bücher.example", "xn--"},
 		{"ex ample.com", "part of a name"},
-		{"http://example.com", "not a port"},
+		{"http://example.com", "a rule has no scheme: example.com:80"},
+		{"HTTPS://example.com/a:b?c", "a rule has no scheme: example.com:443"},
+		{"http://user@[fd00::1]/", "a rule has no scheme: [fd00::1]:80"},
+		{"http://example.com:8080/x", "a rule has no scheme: example.com:8080"},
+		{"postgres://db.example.com:5432/x", "a rule has no scheme: db.example.com:5432"},
+		{"fd00::1:443", "write [fd00::1]:443 or [fd00::1:443]"},
+		{"localhost", "never open"},
+		{"LocalHost.:80", "never open"},
+		{"*.localhost", "--egress-host-port"},
+		{"x.lambda-url.us-east-1.localhost:4566", "without a rule"},
 		{strings.Repeat("a", 64) + ".com", "part of a name"},
 		{strings.Repeat("a.", 127) + "com", "253"},
 		{"host.furl.internal:5432", "host's ports"},
@@ -108,7 +119,7 @@ func TestParseRuleErrors(t *testing.T) {
 		{"[fd00:ec2::254]:80", "metadata"},
 		{"224.0.0.0/8", "multicast"},
 		{"4000::/3", "reserved"},
-		{"64:ff9b::7f00:1", "127.0.0.1"},
+		{"[64:ff9b::7f00:1]", "127.0.0.1"},
 		{"2002:a9fe:a9fe::", "169.254.169.254"},
 	} {
 		r, err := egress.ParseRule(tt.in)

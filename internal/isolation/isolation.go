@@ -30,6 +30,8 @@ func Levels() []string { return []string{Required, BestEffort, Namespace, Confin
 type Options struct {
 	// Level is one of Levels.
 	Level string
+	// Because says why it is that level, where it was not asked for by name.
+	Because string
 	// Command is the command line of a program whose main calls Main first.
 	// Without one there is only the process driver.
 	Command []string
@@ -107,7 +109,7 @@ func Open(ctx context.Context, o Options) (Choice, error) {
 	if len(passed) == 0 {
 		return Choice{}, fmt.Errorf("isolation: there is no level %q", o.Level)
 	}
-	return Choice{}, &Error{Level: o.Level, Reports: passed}
+	return Choice{}, &Error{Level: o.Level, Because: o.Because, Reports: passed}
 }
 
 // Diagnose tries every driver, strongest first.
@@ -187,7 +189,9 @@ var errNoCommand = errors.New("the program that runs the server was not named (C
 
 // Error says that what was asked for cannot be had, and why.
 type Error struct {
-	Level   string
+	Level string
+	// Because is that of the Options.
+	Because string
 	Reports []sandbox.Report
 }
 
@@ -198,7 +202,11 @@ func (e *Error) Error() string {
 	if len(e.Reports) > 0 {
 		driver = e.Reports[0].Driver
 	}
-	fmt.Fprintf(&b, "isolation %s: the %s driver does not work here", e.Level, driver)
+	because := ""
+	if e.Because != "" {
+		because = ", because " + e.Because
+	}
+	fmt.Fprintf(&b, "isolation %s%s: the %s driver does not work here", e.Level, because, driver)
 	for _, r := range e.Reports {
 		for _, f := range Lacks(r) {
 			fmt.Fprintf(&b, "\n  %s", describe(f))

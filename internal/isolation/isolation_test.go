@@ -65,6 +65,10 @@ func TestError(t *testing.T) {
 	if e.Error() != want {
 		t.Errorf("%q, want %q", e.Error(), want)
 	}
+	e.Because = "0.0.0.0:1 is beyond loopback"
+	if got := e.Error(); !strings.HasPrefix(got, "isolation required, because 0.0.0.0:1 is beyond loopback: the namespace driver") {
+		t.Errorf("%q does not say why", got)
+	}
 	hints := strings.Join(e.Hints(), "\n")
 	if !strings.HasPrefix(hints, "allow it\nfurl doctor ") || strings.Count(hints, "allow it") != 1 || strings.Contains(hints, "no need") {
 		t.Errorf("hints %s", hints)

@@ -237,7 +237,7 @@ func TestServeRefuses(t *testing.T) {
 				t.Errorf("exit code %d, %s", code, out)
 			}
 			for _, want := range []string{
-				`furl: isolation (required|namespace): the namespace driver does not work here\n`,
+				`furl: isolation (required|namespace|required, because (0\.0\.0\.0)?:0 is beyond loopback): the namespace driver does not work here\n`,
 				`furl:   user namespaces: operation not permitted\n`,
 				`hint: .*seccomp=unconfined`,
 				`hint: furl doctor`,
