@@ -120,7 +120,7 @@ func (d *Driver) prepare() error {
 	d.groupsErr = errors.New("confined: cgroups are turned off")
 	if !d.opts.NoCgroups {
 		if d.groups, d.groupsErr = cgroup.Open(d.opts.Cgroup); d.groupsErr != nil {
-			d.log.Warn("sandboxes' memory is watched, there are no cgroups", "err", d.groupsErr, "remedy", hintCgroup)
+			d.log.Warn("sandboxes' memory is watched, there are no cgroups", "err", d.groupsErr, "remedy", cgroup.Hint)
 		}
 	}
 	d.countThreads()

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"furl/internal/sandbox"
+	"furl/internal/sandbox/cgroup"
 	"furl/internal/sandbox/seccomp"
 )
 
@@ -117,8 +118,6 @@ func hintLandlock(err error) string {
 	return ""
 }
 
-const hintCgroup = "let the service own its cgroup: Delegate=yes in the unit, or systemd-run --user --scope -p Delegate=yes"
-
 // Probe does what Diagnose does, and then makes a whole sandbox.
 func (d *Driver) Probe(ctx context.Context) sandbox.Report {
 	r := Diagnose(ctx, d.opts)
@@ -126,21 +125,10 @@ func (d *Driver) Probe(ctx context.Context) sandbox.Report {
 	if err := d.Try(ctx); err != nil {
 		whole.OK, whole.Detail = false, err.Error()
 	}
-	limits := sandbox.Feature{Name: "limits of memory, processes and CPU", OK: d.groups != nil, Optional: true}
-	switch {
-	case d.groups == nil:
-		limits.Detail = d.groupsErr.Error() + "; memory and processes are watched ten times a second, CPU is not limited"
-		limits.Hint = hintCgroup
-	case len(d.groups.Missing()) > 0:
-		limits.OK = false
-		limits.Detail = "missing: " + strings.Join(d.groups.Missing(), ", ")
-		limits.Hint = hintCgroup
-	}
-	freeze := sandbox.Feature{Name: "freezing between invocations", OK: d.groups != nil && d.groups.CanFreeze(), Optional: true}
-	if !freeze.OK {
-		freeze.Detail, freeze.Hint = "processes run on", hintCgroup
-	}
-	r.Features = append(r.Features, whole, limits, freeze,
+	r.Features = append(r.Features, whole)
+	r.Features = append(r.Features, cgroup.Features(d.groups, d.groupsErr,
+		"memory and processes are watched ten times a second, CPU is not limited", "processes run on")...)
+	r.Features = append(r.Features,
 		sandbox.Feature{Name: "own network", Optional: true,
 			Detail: "functions reach every address that the server reaches, its own loopback too",
 			Hint:   "the namespace driver has networks of its own"},

@@ -83,7 +83,7 @@ func New(opts Options) (*Driver, error) {
 	switch {
 	case opts.NoCgroups:
 	case d.groupsErr != nil:
-		d.log.Warn("sandboxes have no limits of memory and CPU", "err", d.groupsErr, "remedy", hintCgroup)
+		d.log.Warn("sandboxes have no limits of memory and CPU", "err", d.groupsErr, "remedy", cgroup.Hint)
 	default:
 		if err := d.groups.Admit(d.users.first); err != nil {
 			d.log.Warn("sandboxes enter their cgroups the slow way", "err", err)

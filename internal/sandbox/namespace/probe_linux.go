@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"furl/internal/sandbox"
+	"furl/internal/sandbox/cgroup"
 	"furl/internal/sandbox/seccomp"
 )
 
@@ -92,21 +93,8 @@ func (d *Driver) Probe(ctx context.Context) sandbox.Report {
 	if err := d.Try(ctx); err != nil {
 		whole.OK, whole.Detail = false, err.Error()
 	}
-	limits := sandbox.Feature{Name: "limits of memory, processes and CPU", OK: d.groups != nil, Optional: true}
-	switch {
-	case d.groups == nil:
-		limits.Detail = d.groupsErr.Error() + "; memory is limited per process, processes per user"
-		limits.Hint = hintCgroup
-	case len(d.groups.Missing()) > 0:
-		limits.OK = false
-		limits.Detail = "missing: " + strings.Join(d.groups.Missing(), ", ")
-		limits.Hint = hintCgroup
-	}
-	freeze := sandbox.Feature{Name: "freezing between invocations", OK: d.groups != nil && d.groups.CanFreeze(), Optional: true}
-	if !freeze.OK {
-		freeze.Hint = hintCgroup
-	}
-	r.Features = append(r.Features, whole, limits, freeze)
+	r.Features = append(r.Features, whole)
+	r.Features = append(r.Features, cgroup.Features(d.groups, d.groupsErr, "memory is limited per process, processes per user", "")...)
 	if l, err := d.current(); err == nil && l.noExit != "" {
 		for i := range r.Features {
 			if f := &r.Features[i]; f.Name == egressFeature && f.OK { // perhaps only since then
@@ -251,8 +239,6 @@ func inContainer() bool {
 	}
 	return os.Getenv("KUBERNETES_SERVICE_HOST") != ""
 }
-
-const hintCgroup = "let the service own its cgroup: Delegate=yes in the unit, or systemd-run --user --scope -p Delegate=yes"
 
 const hintDocker = "the container does not allow namespaces; Docker: --security-opt seccomp=unconfined --security-opt systempaths=unconfined, " +
 	"with --security-opt apparmor=unconfined where the host has AppArmor, or --privileged; " +

@@ -3,9 +3,9 @@
 //
 // The process starts before any function is known to it, loads what every
 // function needs, and waits. The first frame makes it the execution environment
-// of one function; each further frame is an event. What a function observes here
-// is what it observes on AWS Lambda. Works on Node.js 16 and later, with its own
-// modules only.
+// of one function, the second says that its code is there; each further frame is
+// an event. What a function observes here is what it observes on AWS Lambda. Works
+// on Node.js 16 and later, with its own modules only.
 
 const Module = require('module');
 const { DONE, FAILED, HEADER, HELLO, exit, hangUp, receive, rehearse, send } = require('./channel.cjs');

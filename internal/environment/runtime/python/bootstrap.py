@@ -2,8 +2,8 @@
 
 The process starts before any function is known to it, imports what most
 functions need, and waits. The first frame makes it the execution environment of
-one function; each further frame is an event. What a function observes here is
-what it observes on AWS Lambda.
+one function, the second says that its code is there; each further frame is an
+event. What a function observes here is what it observes on AWS Lambda.
 
 Frames are described in package sandbox. They come from descriptor 3 and go to
 descriptor 4; a socket at 3 serves both ways. A question's id is repeated in its
