@@ -171,6 +171,22 @@ type Queue interface {
 	// attempt stays counted; to give it back, replace the job by a Commit that
 	// finishes and enqueues it. A job that has left the queue is a conflict.
 	Retry(ctx context.Context, id string, due time.Time) error
+
+	// Extend makes the lease of a job that node has claimed end only after lease,
+	// from now. A job that another has claimed meanwhile, or that has left the
+	// queue, is a conflict.
+	Extend(ctx context.Context, node, id string, lease time.Duration) error
+
+	// Release makes all jobs that node has claimed due at once: for a node that
+	// begins or ends, and runs none of them.
+	Release(ctx context.Context, node string) error
+
+	// Next is when the first job can be claimed, those included that are claimed
+	// now: the zero time for an empty queue.
+	Next(ctx context.Context) (time.Time, error)
+
+	// Jobs tells how many jobs are in the queue, claimed ones included.
+	Jobs(ctx context.Context) (int, error)
 }
 
 // Blobs holds deployment packages, each under the SHA-256 of its content

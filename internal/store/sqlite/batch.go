@@ -15,8 +15,8 @@ import (
 type statements struct {
 	all []*sql.Stmt
 
-	revision, below, put, remove, save, reap      *sql.Stmt
-	hasJob, addJob, finishJob, claimJob, retryJob *sql.Stmt
+	revision, below, put, remove, save, reap                              *sql.Stmt
+	hasJob, addJob, finishJob, claimJob, retryJob, extendJob, releaseJobs *sql.Stmt
 }
 
 // prepare prepares all; after an error too, close is needed.
@@ -40,6 +40,8 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&s.claimJob, `UPDATE job SET due = ?, owner = ?, attempt = attempt + 1 WHERE id = ? AND due <= ?
 			RETURNING fn, expires, attempt, crc, body`},
 		{&s.retryJob, `UPDATE job SET due = ?, owner = '' WHERE id = ?`},
+		{&s.extendJob, `UPDATE job SET due = ? WHERE id = ? AND owner = ?`},
+		{&s.releaseJobs, `UPDATE job SET due = ?, owner = '' WHERE owner = ?`},
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.query)
 		if err != nil {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -170,6 +171,75 @@ func (s *Store) Retry(ctx context.Context, id string, due time.Time) error {
 		}
 		return nil
 	})
+}
+
+// Extend implements store.Queue.
+func (s *Store) Extend(ctx context.Context, node, id string, lease time.Duration) error {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.write.submit(ctx, func(b *batch) error {
+		n, err := b.exec(b.stmt.extendJob, millis(s.now().Add(lease)), id, node)
+		if err != nil {
+			return fmt.Errorf("extend the lease of job %q: %w", id, err)
+		}
+		if n == 0 {
+			return &store.ConflictError{Job: id}
+		}
+		return nil
+	})
+}
+
+// Release implements store.Queue.
+func (s *Store) Release(ctx context.Context, node string) error {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.write.submit(ctx, func(b *batch) error {
+		if _, err := b.exec(b.stmt.releaseJobs, millis(s.now()), node); err != nil {
+			return fmt.Errorf("release the jobs of %s: %w", node, err)
+		}
+		return nil
+	})
+}
+
+// Next implements store.Queue.
+func (s *Store) Next(ctx context.Context) (time.Time, error) {
+	// A job that is due at once has no time of its own.
+	due, err := s.queueFigure(ctx, func(r *readStatements) *sql.Stmt { return r.next })
+	switch {
+	case err != nil || due < 0:
+		return time.Time{}, err
+	case due == 0:
+		return s.now(), nil
+	}
+	return fromMillis(due), nil
+}
+
+// Jobs implements store.Queue.
+func (s *Store) Jobs(ctx context.Context) (int, error) {
+	n, err := s.queueFigure(ctx, func(r *readStatements) *sql.Stmt { return r.jobs })
+	return int(n), err
+}
+
+// queueFigure reads one number about the queue.
+func (s *Store) queueFigure(ctx context.Context, query func(*readStatements) *sql.Stmt) (n int64, err error) {
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	err = s.read.snapshot(ctx, func(v *view) error {
+		if err := v.tx.StmtContext(ctx, query(v.stmt)).QueryRowContext(ctx).Scan(&n); err != nil {
+			return fmt.Errorf("sqlite: read about jobs: %w", err)
+		}
+		return nil
+	})
+	return n, ended(ctx, err)
 }
 
 // millis returns t in Unix milliseconds, 0 for the zero time.

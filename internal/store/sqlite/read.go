@@ -18,7 +18,7 @@ type reader struct {
 }
 
 type readStatements struct {
-	head, get, live, since, due *sql.Stmt
+	head, get, live, since, due, next, jobs *sql.Stmt
 }
 
 // readers is how many may read at once; more wait for one of them.
@@ -43,6 +43,8 @@ func openReader(ctx context.Context, path string) (*reader, error) {
 			WHERE key >= ? AND key < ? AND gone IS NULL ORDER BY key LIMIT ?`},
 		{&r.stmt.since, `SELECT key, rev, crc, gone IS NULL, val FROM kv WHERE rev > ? ORDER BY rev, key`},
 		{&r.stmt.due, `SELECT id, fn FROM job WHERE due <= ? ORDER BY due, id`},
+		{&r.stmt.next, `SELECT coalesce(min(due), -1) FROM job`},
+		{&r.stmt.jobs, `SELECT count(*) FROM job`},
 	} {
 		if *p.to, err = db.PrepareContext(ctx, p.query); err != nil {
 			return nil, errors.Join(fmt.Errorf("sqlite: open %s: %w", path, err), db.Close())

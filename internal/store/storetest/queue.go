@@ -15,6 +15,9 @@ func queueTests() []test {
 		{"Claim", claimJobs},
 		{"Lease", lease},
 		{"Retry", retry},
+		{"Extend", extend},
+		{"Release", release},
+		{"Backlog", backlog},
 		{"Finish", finish},
 		{"EnqueueTwice", enqueueTwice},
 		{"Replace", replaceJob},
@@ -122,6 +125,83 @@ func retry(t *testing.T, b Backend) {
 	if err := s.Retry(t.Context(), "none", time.Now()); !errors.As(err, &conflict) || conflict.Job != "none" {
 		t.Errorf("a job that is not there: %v", err)
 	}
+}
+
+// extend: only who has a job can keep it longer.
+func extend(t *testing.T, b Backend) {
+	s := b.Store
+	commit(t, s, store.Txn{Enqueue: []store.Job{{ID: "j", Fn: "f"}}})
+	notMine := func(node, id string) {
+		t.Helper()
+		var conflict *store.ConflictError
+		if err := s.Extend(t.Context(), node, id, leaseTime); !errors.As(err, &conflict) || conflict.Job != id {
+			t.Errorf("job %s of %s: %v", id, node, err)
+		}
+	}
+	notMine("node", "j")
+	claim(t, s, 1)
+	for range 3 {
+		b.Advance(leaseTime - 10*time.Second)
+		if err := s.Extend(t.Context(), "node", "j", leaseTime); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := claim(t, s, 1); len(got) != 0 {
+		t.Fatalf("claimed although the lease was extended: %v", got)
+	}
+	notMine("other", "j")
+	notMine("node", "none")
+	b.Advance(leaseTime + 10*time.Second)
+	if jobs, err := s.Claim(t.Context(), "other", nil, 1, leaseTime); err != nil || len(jobs) != 1 {
+		t.Fatalf("after the lease: %v, %v", jobs, err)
+	}
+	notMine("node", "j")
+}
+
+// release: what a node has claimed can be claimed again, and nothing else.
+func release(t *testing.T, b Backend) {
+	s := b.Store
+	commit(t, s, store.Txn{Enqueue: []store.Job{{ID: "a", Fn: "f"}, {ID: "b", Fn: "g"}, {ID: "later", Fn: "f", Due: time.Now().Add(time.Hour)}}})
+	claim(t, s, 1)
+	if _, err := s.Claim(t.Context(), "other", nil, 1, leaseTime); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Release(t.Context(), "node"); err != nil {
+		t.Fatal(err)
+	}
+	if got := claim(t, s, 10); ids(got) != "a" || got[0].Attempt != 2 {
+		t.Errorf("after the release: %v", got)
+	}
+}
+
+// backlog: how many jobs there are and when there is something to do.
+func backlog(t *testing.T, b Backend) {
+	s := b.Store
+	expect := func(jobs int, want time.Time) {
+		t.Helper()
+		n, err := s.Jobs(t.Context())
+		if err != nil || n != jobs {
+			t.Errorf("%d jobs, %v; want %d", n, err, jobs)
+		}
+		next, err := s.Next(t.Context())
+		if err != nil || next.IsZero() != want.IsZero() || next.Sub(want).Abs() > patience {
+			t.Errorf("the first is due at %v, %v; want %v", next, err, want)
+		}
+	}
+	expect(0, time.Time{})
+	now := time.Now()
+	commit(t, s, store.Txn{Enqueue: []store.Job{{ID: "soon", Fn: "f", Due: now.Add(10 * time.Hour)}}})
+	expect(1, now.Add(10*time.Hour))
+	commit(t, s, store.Txn{Enqueue: []store.Job{{ID: "late", Fn: "f", Due: now.Add(-time.Hour)}}})
+	expect(2, now.Add(-time.Hour))
+	if _, err := s.Claim(t.Context(), "node", nil, 1, 2*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	expect(2, now.Add(2*time.Hour))
+	commit(t, s, store.Txn{Enqueue: []store.Job{{ID: "at once", Fn: "f"}}})
+	expect(3, now)
+	commit(t, s, store.Txn{Finish: []string{"late", "soon", "at once"}})
+	expect(0, time.Time{})
 }
 
 // finish: the end of a job and what follows from it are one commit, and only
