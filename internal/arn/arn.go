@@ -63,6 +63,19 @@ func User(account, path, name string) string { return iam(account, "user", path,
 // Role is the ARN of an IAM role. The path begins and ends with a slash; an empty one means "/".
 func Role(account, path, name string) string { return iam(account, "role", path, name) }
 
+// Group is the ARN of an IAM group; path begins and ends with a slash.
+func Group(account, path, name string) string { return iam(account, "group", path, name) }
+
+// Policy is the ARN of a managed policy of an account; path begins and ends with
+// a slash.
+func Policy(account, path, name string) string { return iam(account, "policy", path, name) }
+
+// InstanceProfile is the ARN of an instance profile; path begins and ends with a
+// slash.
+func InstanceProfile(account, path, name string) string {
+	return iam(account, "instance-profile", path, name)
+}
+
 // AssumedRole is the ARN of a role's session. It carries the role's name without its path.
 func AssumedRole(account, role, session string) string {
 	return "arn:" + DefaultPartition + ":sts::" + account + ":assumed-role/" + role + "/" + session

@@ -20,12 +20,22 @@ type change struct {
 
 	functions *edit[*FunctionEntry]
 	routes    *edit[*Route]
-	users     *edit[*UserEntry]
-	roles     *edit[*RoleEntry]
 	keys      *edit[*KeyEntry]
+
+	owned       *edit[*Account]
+	revocations *edit[*Revocation]
+
+	iam    *identityChange
+	layers *edit[*LayerEntry]
+	// provisioned are the functions with provisioned concurrency.
+	provisioned *edit[*FunctionEntry]
+
+	logGroups *logGroupChange
 
 	// touched are the functions whose entries are this change's own copies.
 	touched map[string]*FunctionEntry
+	// touchedLayers are the same of layers.
+	touchedLayers map[string]bool
 }
 
 func newChange(prev *Snapshot, s *sealer) *change {
@@ -34,10 +44,18 @@ func newChange(prev *Snapshot, s *sealer) *change {
 		next:      *prev,
 		functions: newEdit(prev.seed, prev.functions),
 		routes:    newEdit(prev.seed, prev.routes),
-		users:     newEdit(prev.seed, prev.users),
-		roles:     newEdit(prev.seed, prev.roles),
 		keys:      newEdit(prev.seed, prev.keys),
-		touched:   map[string]*FunctionEntry{},
+
+		owned:       newEdit(prev.seed, prev.owned),
+		revocations: newEdit(prev.seed, prev.revocations),
+
+		iam:         newIdentityChange(prev),
+		layers:      newEdit(prev.seed, prev.layers),
+		provisioned: newEdit(prev.seed, prev.provisioned),
+		touched:     map[string]*FunctionEntry{},
+		logGroups:   newLogGroupChange(prev),
+
+		touchedLayers: map[string]bool{},
 	}
 }
 
@@ -55,10 +73,20 @@ func (c *change) applyKind(rec store.Rec) error {
 	switch kind {
 	case "fn":
 		return c.applyFunction(rec, strings.Split(rest, "/"))
+	case "ly":
+		return c.applyLayer(rec, strings.Split(rest, "/"))
 	case "iam":
-		return c.applyEntity(rec, strings.Split(rest, "/"))
+		return c.iam.apply(rec, strings.Split(rest, "/"))
+	case "use":
+		return c.iam.applyUsed(rec, rest)
+	case "lg":
+		return c.logGroups.apply(rec, strings.Split(rest, "/"))
 	case "ak":
 		return c.applyAccessKey(rec, rest)
+	case "acct":
+		return c.applyAccount(rec, rest)
+	case "rv":
+		return c.applyRevocation(rec, rest)
 	case "url":
 		return nil // only makes url-ids unique; routes come from the functions
 	case "cfg":
@@ -86,6 +114,10 @@ func (c *change) applyFunction(rec store.Rec, token []string) error {
 		return c.applyPolicy(rec, key)
 	case "ur":
 		return c.applyURL(rec, key)
+	case "pc":
+		return c.applyProvision(rec, key)
+	case "ei":
+		return c.applyEventConfig(rec, key)
 	}
 	return fmt.Errorf("a child %q that this version of furl does not know", token[3])
 }
@@ -96,6 +128,7 @@ func (c *change) applyFunctionRecord(rec store.Rec, key string) error {
 			c.dropRoutes(old)
 		}
 		c.functions.del(key)
+		c.provisioned.del(key)
 		delete(c.touched, key)
 		return nil
 	}
@@ -186,6 +219,21 @@ func (c *change) applyURL(rec store.Rec, key string) error {
 	return nil
 }
 
+func (c *change) applyEventConfig(rec store.Rec, key string) error {
+	if rec.Val == nil {
+		if e := c.existing(key); e != nil {
+			delete(e.Events, c.qualifier(rec.Key))
+		}
+		return nil
+	}
+	e, err := decode[EventConfig](rec)
+	if err != nil {
+		return err
+	}
+	c.touch(key).Events[e.Qualifier] = e
+	return nil
+}
+
 // qualifier is the inverse of qualifierToken for the last token of a key.
 func (c *change) qualifier(key string) string {
 	_, token, _ := cutLast(key, "/")
@@ -214,11 +262,13 @@ func (c *change) touch(key string) *FunctionEntry {
 	e := &FunctionEntry{
 		Versions: map[string]*Target{}, Aliases: map[string]*Alias{},
 		Policies: map[string]*PolicyEntry{}, URLs: map[string]*URLConfig{},
+		Events: map[string]*EventConfig{}, Provisions: map[string]*Provision{},
 	}
 	if old, had := c.functions.get(key); had {
 		e.Function, e.Latest = old.Function, old.Latest
 		e.Versions, e.Aliases = maps.Clone(old.Versions), maps.Clone(old.Aliases)
 		e.Policies, e.URLs = maps.Clone(old.Policies), maps.Clone(old.URLs)
+		e.Events, e.Provisions = maps.Clone(old.Events), maps.Clone(old.Provisions)
 	}
 	c.touched[key] = e
 	c.functions.set(key, e)
@@ -229,65 +279,6 @@ func (c *change) dropRoutes(e *FunctionEntry) {
 	for _, u := range e.URLs {
 		c.routes.del(u.ID)
 	}
-}
-
-func (c *change) applyEntity(rec store.Rec, token []string) error {
-	if len(token) != 3 {
-		return fmt.Errorf("an IAM key with %d tokens", len(token))
-	}
-	switch token[1] {
-	case "user":
-		return c.applyUser(rec)
-	case "role":
-		return c.applyRole(rec)
-	}
-	return fmt.Errorf("an IAM entity %q that this version of furl does not know", token[1])
-}
-
-func (c *change) applyUser(rec store.Rec) error {
-	if rec.Val == nil {
-		c.users.del(rec.Key)
-		return nil
-	}
-	u, err := decode[User](rec)
-	if err != nil {
-		return err
-	}
-	sources, err := compileInline("user "+u.Name, u.Policies)
-	if err != nil {
-		return err
-	}
-	c.users.set(rec.Key, &UserEntry{User: u, ARN: arn.User(u.Account, u.Path, u.Name), Policies: sources})
-	return nil
-}
-
-func (c *change) applyRole(rec store.Rec) error {
-	if rec.Val == nil {
-		c.roles.del(rec.Key)
-		return nil
-	}
-	r, err := decode[Role](rec)
-	if err != nil {
-		return err
-	}
-	trust, err := policy.Parse([]byte(r.Trust), policy.Trust)
-	if err != nil {
-		return fmt.Errorf("compile the trust policy: %w", err)
-	}
-	sources, err := compileInline("role "+r.Name, r.Policies)
-	if err != nil {
-		return err
-	}
-	c.roles.set(rec.Key, &RoleEntry{
-		Role: r,
-		ARN:  arn.Role(r.Account, r.Path, r.Name),
-		Trust: policy.Source{
-			Name:   "trust policy of role " + r.Name,
-			Policy: trust.BindPrincipals(r.PrincipalIDs),
-		},
-		Policies: sources,
-	})
-	return nil
 }
 
 func (c *change) applyAccessKey(rec store.Rec, id string) error {
@@ -329,10 +320,19 @@ func (c *change) snapshot(rev store.Rev) *Snapshot {
 		}
 		c.bindVersions(e)
 		c.buildRoutes(e)
+		if len(e.Provisions) > 0 {
+			c.provisioned.set(key, e)
+		} else {
+			c.provisioned.del(key)
+		}
 	}
 	c.next.rev = rev
+	c.next.logGroups = c.logGroups.finish()
 	c.next.functions, c.next.routes = c.functions.ix, c.routes.ix
-	c.next.users, c.next.roles, c.next.keys = c.users.ix, c.roles.ix, c.keys.ix
+	c.next.keys = c.keys.ix
+	c.next.owned, c.next.revocations = c.owned.ix, c.revocations.ix
+	c.iam.finish(&c.next)
+	c.next.layers, c.next.provisioned = c.layers.ix, c.provisioned.ix
 	return &c.next
 }
 
@@ -362,19 +362,6 @@ func (c *change) buildRoutes(e *FunctionEntry) {
 		}
 		c.routes.set(u.ID, r)
 	}
-}
-
-func compileInline(owner string, documents map[string]string) ([]policy.Source, error) {
-	sources := make([]policy.Source, 0, len(documents))
-	for name, doc := range documents {
-		p, err := policy.Parse([]byte(doc), policy.Identity)
-		if err != nil {
-			return nil, fmt.Errorf("compile policy %q: %w", name, err)
-		}
-		sources = append(sources, policy.Source{Name: "inline policy " + name + " of " + owner, Policy: p})
-	}
-	sortSources(sources)
-	return sources, nil
 }
 
 func decode[T any](rec store.Rec) (*T, error) {

@@ -8,10 +8,11 @@ import (
 	"furl/internal/store"
 )
 
-// CreateUser stores a new user. ErrExists if there is one of that name in any case.
+// CreateUser stores a new user. ErrExists if there is one of that name in any
+// case, ErrNoPolicy if its boundary is not there.
 func (s *State) CreateUser(ctx context.Context, u *User) error {
 	u.V = schema
-	return create(ctx, s, userKey(u.Account, u.Name), u)
+	return createHolding(ctx, s, userKey(u.Account, u.Name), u, u.Boundary)
 }
 
 // UpdateUser lets change edit a user. ErrNotFound if there is none.
@@ -22,13 +23,15 @@ func (s *State) UpdateUser(ctx context.Context, account, name string, change fun
 // DeleteUser removes a user that check finds to have nothing left that depends
 // on it; check's error ends it. ErrNotFound if there is none.
 func (s *State) DeleteUser(ctx context.Context, account, name string, check func(*User) error) error {
-	return remove(ctx, s, userKey(account, name), check)
+	return removeHolding(ctx, s, userKey(account, name), func(u *User) (string, []store.Op, error) {
+		return u.Boundary, nil, check(u)
+	})
 }
 
-// CreateRole stores a new role. ErrExists if there is one of that name in any case.
+// CreateRole stores a new role; see CreateUser.
 func (s *State) CreateRole(ctx context.Context, r *Role) error {
 	r.V = schema
-	return create(ctx, s, roleKey(r.Account, r.Name), r)
+	return createHolding(ctx, s, roleKey(r.Account, r.Name), r, r.Boundary)
 }
 
 // UpdateRole lets change edit a role. ErrNotFound if there is none.
@@ -38,7 +41,9 @@ func (s *State) UpdateRole(ctx context.Context, account, name string, change fun
 
 // DeleteRole is DeleteUser for roles.
 func (s *State) DeleteRole(ctx context.Context, account, name string, check func(*Role) error) error {
-	return remove(ctx, s, roleKey(account, name), check)
+	return removeHolding(ctx, s, roleKey(account, name), func(r *Role) (string, []store.Op, error) {
+		return r.Boundary, []store.Op{del(usedKey(r.ID))}, check(r)
+	})
 }
 
 func remove[T any](ctx context.Context, s *State, key string, check func(*T) error) error {
@@ -58,19 +63,24 @@ func remove[T any](ctx context.Context, s *State, key string, check func(*T) err
 // check sees the user first, for example to count its keys. ErrNotFound if the
 // user is gone, ErrExists if the id is taken.
 func (s *State) CreateAccessKey(ctx context.Context, k *AccessKey, secret Secret, check func(*User) error) error {
+	return addKey(ctx, s, userKey(k.Account, k.User), k, secret, check, func(u *User) *[]string { return &u.Keys })
+}
+
+// addKey stores a new access key and notes it with its owner, a user or an
+// account.
+func addKey[T any](ctx context.Context, s *State, owner string, k *AccessKey, secret Secret, check func(*T) error, keys func(*T) *[]string) error {
 	k.V = schema
 	k.Sealed = s.sealer.seal(secret, k)
-	key := userKey(k.Account, k.User)
 	return retry(ctx, func() error {
-		u, rev, err := read[User](ctx, s, key)
+		o, rev, err := read[T](ctx, s, owner)
 		if err != nil {
 			return err
 		}
-		if err := check(u); err != nil {
+		if err := check(o); err != nil {
 			return err
 		}
-		u.Keys = append(u.Keys, k.ID)
-		user, err := put(key, u)
+		*keys(o) = append(*keys(o), k.ID)
+		noted, err := put(owner, o)
 		if err != nil {
 			return err
 		}
@@ -79,8 +89,8 @@ func (s *State) CreateAccessKey(ctx context.Context, k *AccessKey, secret Secret
 			return err
 		}
 		err = s.commit(ctx, store.Txn{
-			If: []store.Cond{{Key: key, Rev: rev}, {Key: access.Key, Rev: store.Absent}},
-			Do: []store.Op{user, access},
+			If: []store.Cond{{Key: owner, Rev: rev}, {Key: access.Key, Rev: store.Absent}},
+			Do: []store.Op{noted, access},
 		})
 		var conflict *store.ConflictError
 		if errors.As(err, &conflict) && conflict.Key == access.Key {
@@ -100,24 +110,32 @@ func (s *State) UpdateAccessKey(ctx context.Context, id string, change func(*Acc
 // DeleteAccessKey removes an access key of a user. ErrNotFound if the user has
 // no such key.
 func (s *State) DeleteAccessKey(ctx context.Context, account, user, id string) error {
-	key := userKey(account, user)
+	return removeKey(ctx, s, userKey(account, user), id, func(*User) error { return nil }, func(u *User) *[]string { return &u.Keys })
+}
+
+// removeKey is the inverse of addKey.
+func removeKey[T any](ctx context.Context, s *State, owner, id string, check func(*T) error, keys func(*T) *[]string) error {
 	return retry(ctx, func() error {
-		u, rev, err := read[User](ctx, s, key)
+		o, rev, err := read[T](ctx, s, owner)
 		if err != nil {
 			return err
 		}
-		i := slices.Index(u.Keys, id)
+		held := keys(o)
+		i := slices.Index(*held, id)
 		if i < 0 {
 			return ErrNotFound
 		}
-		u.Keys = slices.Delete(u.Keys, i, i+1)
-		op, err := put(key, u)
+		if err := check(o); err != nil {
+			return err
+		}
+		*held = slices.Delete(*held, i, i+1)
+		noted, err := put(owner, o)
 		if err != nil {
 			return err
 		}
 		return s.commit(ctx, store.Txn{
-			If: []store.Cond{{Key: key, Rev: rev}},
-			Do: []store.Op{op, del(accessKeyKey(id))},
+			If: []store.Cond{{Key: owner, Rev: rev}},
+			Do: []store.Op{noted, del(accessKeyKey(id)), del(usedKey(id))},
 		})
 	})
 }

@@ -103,6 +103,8 @@ func (s *State) CreateURL(ctx context.Context, u *URLConfig) error {
 			return err
 		case conflict.Key == owned:
 			return ErrNotFound
+		case conflict.Key == owner.Key:
+			return ErrTaken
 		}
 		return ErrExists
 	})

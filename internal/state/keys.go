@@ -12,11 +12,23 @@ import (
 //	fn/ACCOUNT/REGION/NAME/ve/NUMBER     Version
 //	fn/ACCOUNT/REGION/NAME/al/ALIAS      Alias ("%2D" for the alias -)
 //	fn/ACCOUNT/REGION/NAME/po/QUALIFIER  FunctionPolicy ("-" for unqualified, "%2D" for the alias -)
+//	fn/ACCOUNT/REGION/NAME/pc/QUALIFIER  Provision (likewise)
 //	fn/ACCOUNT/REGION/NAME/ur/QUALIFIER  URLConfig (likewise)
+//	fn/ACCOUNT/REGION/NAME/ei/QUALIFIER  EventConfig ("$LATEST" for unqualified)
 //	url/ID                               owner's key: makes url-ids unique
+//	ly/ACCOUNT/REGION/NAME               Layer
+//	ly/ACCOUNT/REGION/NAME/ve/NUMBER     LayerVersion
 //	iam/ACCOUNT/user/NAME                User (name in lower case)
 //	iam/ACCOUNT/role/NAME                Role (name in lower case)
+//	iam/ACCOUNT/group/NAME               Group (name in lower case)
+//	iam/ACCOUNT/policy/NAME              ManagedPolicy (name in lower case)
+//	iam/ACCOUNT/account                  AccountNames
+//	use/ID                               Used, of an access key or a role
 //	ak/ID                                AccessKey
+//	acct/ID                              Account
+//	rv/ID                                Revocation
+//	lg/ACCOUNT/REGION/NAME               LogGroup
+//	lg/ACCOUNT/REGION/NAME/st/STREAM     LogStream
 //	cfg/server                           Server
 
 // FunctionID names a function.
@@ -66,6 +78,10 @@ func (id FunctionID) urlKey(qualifier string) string {
 	return id.key() + "/ur/" + qualifierToken(qualifier)
 }
 
+func (id FunctionID) eventKey(qualifier string) string {
+	return id.key() + "/ei/" + qualifierToken(qualifier)
+}
+
 // qualifierToken is the token of a qualifier, or of none.
 func qualifierToken(q string) string {
 	switch q {
@@ -82,6 +98,14 @@ func urlIDKey(id string) string { return "url/" + url.PathEscape(id) }
 func userKey(account, name string) string { return entityKey(account, "user", name) }
 
 func roleKey(account, name string) string { return entityKey(account, "role", name) }
+
+func groupKey(account, name string) string { return entityKey(account, "group", name) }
+
+func managedKey(account, name string) string { return entityKey(account, "policy", name) }
+
+func accountKey(account string) string { return "iam/" + account + "/account" }
+
+func usedKey(id string) string { return "use/" + url.PathEscape(id) }
 
 // entityKey folds case because IAM's names are unique without regard to it.
 func entityKey(account, kind, name string) string {

@@ -27,6 +27,11 @@ type Function struct {
 	// are never used again. PublishedDigest tells what that version was made of.
 	Published       int    `json:"published,omitempty"`
 	PublishedDigest string `json:"publishedDigest,omitempty"`
+
+	// RuntimeUpdates are when the runtimes of versions change, by their numbers; Auto where
+	// there is no entry. RecursiveLoop is Allow, or empty for Terminate.
+	RuntimeUpdates map[string]string `json:"runtimeUpdates,omitempty"`
+	RecursiveLoop  string            `json:"recursiveLoop,omitempty"`
 }
 
 // Version is the configuration of one version of a function. The record of a
@@ -35,15 +40,16 @@ type Version struct {
 	V      int    `json:"v,omitempty"` // of published versions, which are records of their own
 	Number string `json:"number"`      // "$LATEST" or "1", "2", …
 
-	Description  string   `json:"description,omitempty"`
-	Runtime      string   `json:"runtime,omitempty"`
-	Handler      string   `json:"handler,omitempty"`
-	Role         string   `json:"role"`
-	Timeout      int      `json:"timeout"`    // seconds
-	MemorySize   int      `json:"memorySize"` // MB
-	PackageType  string   `json:"packageType"`
-	Architecture string   `json:"architecture"`
-	Layers       []string `json:"layers,omitempty"`
+	Description  string `json:"description,omitempty"`
+	Runtime      string `json:"runtime,omitempty"`
+	Handler      string `json:"handler,omitempty"`
+	Role         string `json:"role"`
+	Timeout      int    `json:"timeout"`    // seconds
+	MemorySize   int    `json:"memorySize"` // MB
+	PackageType  string `json:"packageType"`
+	Architecture string `json:"architecture"`
+	// Layers are the function's, the first one lowest.
+	Layers []LayerUse `json:"layers,omitempty"`
 	// EphemeralStorage is the size of /tmp in MB.
 	EphemeralStorage int `json:"ephemeralStorage"`
 	// Environment is nil when the caller never gave one, which AWS tells
@@ -59,6 +65,8 @@ type Version struct {
 	// CodeBlob is the SHA-256 (hex) of the deployment package in the store's blobs.
 	CodeBlob string `json:"codeBlob"`
 	CodeSize int64  `json:"codeSize"`
+	// Unzipped is the size of the files in it.
+	Unzipped int64 `json:"unzipped,omitempty"`
 
 	RevisionID   string    `json:"revisionId"`
 	LastModified time.Time `json:"lastModified"`
@@ -178,6 +186,12 @@ type User struct {
 	Policies map[string]string `json:"policies,omitempty"` // inline: name → document
 	// Keys are the ids of the user's access keys, oldest first.
 	Keys []string `json:"keys,omitempty"`
+	// Attached are the ARNs of managed policies, in the order of attachment;
+	// Boundary is the one that bounds the user, or empty.
+	Attached []string `json:"attached,omitempty"`
+	Boundary string   `json:"boundary,omitempty"`
+	// Groups are the unique ids of the user's groups, in the order of joining.
+	Groups []string `json:"groups,omitempty"`
 }
 
 // Role is the record of an IAM role.
@@ -194,6 +208,9 @@ type Role struct {
 	Trust      string            `json:"trust"` // the trust policy as it was given
 	Tags       map[string]string `json:"tags,omitempty"`
 	Policies   map[string]string `json:"policies,omitempty"`
+	// Attached and Boundary: see User.
+	Attached []string `json:"attached,omitempty"`
+	Boundary string   `json:"boundary,omitempty"`
 	// PrincipalIDs: see FunctionPolicy.
 	PrincipalIDs map[string]string `json:"principalIds,omitempty"`
 }

@@ -8,6 +8,7 @@ import (
 
 	"furl/internal/arn"
 	"furl/internal/policy"
+	"furl/internal/policy/awsmanaged"
 	"furl/internal/store"
 )
 
@@ -23,7 +24,20 @@ type Snapshot struct {
 	routes    index[*Route]         // by url-id
 	users     index[*UserEntry]     // by userKey
 	roles     index[*RoleEntry]     // by roleKey
+	groups    index[*GroupEntry]    // by groupKey
+	groupIDs  index[*GroupEntry]    // by unique id
+	managed   index[*ManagedEntry]  // managed policies, by managedKey
+	accounts  index[*AccountNames]  // by accountKey
+	used      index[*Used]          // by access key id or role id
+	builtin   *awsmanaged.Catalog
 	keys      index[*KeyEntry]      // by access key id
+	logGroups index[*LogGroupEntry] // by LogGroupID.key()
+
+	owned       index[*Account]    // by id
+	revocations index[*Revocation] // by the session's access key id
+
+	layers      index[*LayerEntry]    // by LayerID.key()
+	provisioned index[*FunctionEntry] // those of functions with provisioned concurrency
 }
 
 // FunctionEntry is a function with its child records.
@@ -36,6 +50,10 @@ type FunctionEntry struct {
 	// Policies and URLs are by qualifier; "" is the unqualified one.
 	Policies map[string]*PolicyEntry
 	URLs     map[string]*URLConfig
+	// Events are by qualifier; "$LATEST" stands for none.
+	Events map[string]*EventConfig
+	// Provisions are by version or alias.
+	Provisions map[string]*Provision
 }
 
 // PolicyEntry is a function policy, compiled.
@@ -52,21 +70,6 @@ type Route struct {
 	ARN string
 	// Policy is the resource policy of that ARN, nil where there is none.
 	Policy *policy.Source
-}
-
-// UserEntry is an IAM user with compiled policies.
-type UserEntry struct {
-	User     *User
-	ARN      string
-	Policies []policy.Source
-}
-
-// RoleEntry is an IAM role with compiled policies.
-type RoleEntry struct {
-	Role     *Role
-	ARN      string
-	Trust    policy.Source
-	Policies []policy.Source
 }
 
 // KeyEntry is an access key with its secret opened.
@@ -151,42 +154,6 @@ func (s *Snapshot) Counts() (functions, urls int) { return s.functions.n, s.rout
 func (s *Snapshot) AccessKey(id string) *KeyEntry {
 	k, _ := s.keys.get(s.seed, id)
 	return k
-}
-
-// User returns a user by name in any case, nil if there is none.
-func (s *Snapshot) User(account, name string) *UserEntry {
-	u, _ := s.users.get(s.seed, userKey(account, name))
-	return u
-}
-
-// Users returns the users of an account, sorted by name.
-func (s *Snapshot) Users(account string) []*UserEntry {
-	var all []*UserEntry
-	for _, u := range s.users.all() {
-		if u.User.Account == account {
-			all = append(all, u)
-		}
-	}
-	slices.SortFunc(all, func(a, b *UserEntry) int { return cmp.Compare(a.User.Name, b.User.Name) })
-	return all
-}
-
-// Role returns a role by name in any case, nil if there is none.
-func (s *Snapshot) Role(account, name string) *RoleEntry {
-	r, _ := s.roles.get(s.seed, roleKey(account, name))
-	return r
-}
-
-// Roles returns the roles of an account, sorted by name.
-func (s *Snapshot) Roles(account string) []*RoleEntry {
-	var all []*RoleEntry
-	for _, r := range s.roles.all() {
-		if r.Role.Account == account {
-			all = append(all, r)
-		}
-	}
-	slices.SortFunc(all, func(a, b *RoleEntry) int { return cmp.Compare(a.Role.Name, b.Role.Name) })
-	return all
 }
 
 // PrincipalID returns the unique id behind a user's or role's ARN: what a

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"furl/internal/policy"
+	"furl/internal/policy/awsmanaged"
 	"furl/internal/store"
 )
 
@@ -33,6 +34,10 @@ type State struct {
 	snap atomic.Pointer[Snapshot]
 	stop context.CancelFunc
 	done chan struct{}
+
+	uses     uses
+	stopUses context.CancelFunc
+	kept     chan struct{} // closed when uses are flushed for the last time
 
 	mu sync.Mutex
 	// applied is closed and replaced on every new snapshot.
@@ -57,6 +62,7 @@ func Open(ctx context.Context, st store.State, o Options) (*State, error) {
 		sealer:  sealer,
 		logger:  o.Logger,
 		done:    make(chan struct{}),
+		kept:    make(chan struct{}),
 		applied: make(chan struct{}),
 	}
 	snap, err := s.load(ctx)
@@ -67,11 +73,16 @@ func Open(ctx context.Context, st store.State, o Options) (*State, error) {
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	go s.run(watch)
+	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopUses = stop
+	go s.keepUses(keep)
 	return s, nil
 }
 
-// Close stops following the store.
+// Close writes down what is left to write and stops following the store.
 func (s *State) Close() error {
+	s.stopUses()
+	<-s.kept
 	s.stop()
 	<-s.done
 	return nil
@@ -89,7 +100,11 @@ func (s *State) Subscribe(f func(prev, next *Snapshot)) {
 }
 
 func (s *State) load(ctx context.Context) (*Snapshot, error) {
-	c := newChange(&Snapshot{seed: maphash.MakeSeed()}, s.sealer)
+	builtin, err := awsmanaged.Load()
+	if err != nil {
+		return nil, err
+	}
+	c := newChange(&Snapshot{seed: maphash.MakeSeed(), builtin: builtin}, s.sealer)
 	rev, err := s.store.Load(ctx, "", c.apply)
 	if err != nil {
 		return nil, fmt.Errorf("state: load: %w", err)

@@ -152,8 +152,8 @@ func TestConflicts(t *testing.T) {
 	if err := o.CreateFunction(ctx, newFunction("other")); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.CreateURL(ctx, newURL("other", "id1")); !errors.Is(err, state.ErrExists) {
-		t.Errorf("a url-id that is taken: %v, want ErrExists", err)
+	if err := o.CreateURL(ctx, newURL("other", "id1")); !errors.Is(err, state.ErrTaken) {
+		t.Errorf("a url-id that is taken: %v, want ErrTaken", err)
 	}
 }
 

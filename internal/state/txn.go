@@ -16,6 +16,8 @@ var (
 	ErrNotFound = errors.New("state: not found")
 	// ErrExists says that a record of that name is there already.
 	ErrExists = errors.New("state: exists already")
+	// ErrTaken is for a url-id that another function URL has.
+	ErrTaken = errors.New("state: the url-id is taken")
 	// ErrConflict says that others kept changing the record.
 	ErrConflict = errors.New("state: too many concurrent changes")
 )

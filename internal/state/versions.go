@@ -119,7 +119,7 @@ func (s *State) UpdateVersion(ctx context.Context, id FunctionID, number string,
 	return update(ctx, s, id.versionKey(number), change)
 }
 
-// DeleteVersion removes a published version with its policy. ErrNotFound if there
+// DeleteVersion removes a published version with its policy and its EventConfig. ErrNotFound if there
 // is none, an *InUseError if aliases lead to it.
 func (s *State) DeleteVersion(ctx context.Context, id FunctionID, number string) error {
 	return retry(ctx, func() error {
@@ -146,14 +146,18 @@ func (s *State) DeleteVersion(ctx context.Context, id FunctionID, number string)
 		if len(users) > 0 {
 			return &InUseError{By: users}
 		}
-		policy, err := s.removal(ctx, id.policyKey(number))
-		if err != nil {
-			return err
+		txn := store.Txn{
+			If: []store.Cond{{Key: id.versionKey(number), Rev: rev}},
+			Do: []store.Op{del(id.versionKey(number))},
 		}
-		return s.commit(ctx, store.Txn{
-			If: append(policy.If, store.Cond{Key: id.versionKey(number), Rev: rev}),
-			Do: append(policy.Do, del(id.versionKey(number))),
-		})
+		for _, key := range []string{id.policyKey(number), id.eventKey(number), id.provisionKey(number)} {
+			also, err := s.removal(ctx, key)
+			if err != nil {
+				return err
+			}
+			txn.If, txn.Do = append(txn.If, also.If...), append(txn.Do, also.Do...)
+		}
+		return s.commit(ctx, txn)
 	})
 }
 
@@ -252,7 +256,7 @@ func (s *State) pointing(ctx context.Context, id FunctionID, a *Alias) (store.Tx
 	return txn, nil
 }
 
-// DeleteAlias removes an alias with its policy and its URL. ErrNotFound if there
+// DeleteAlias removes an alias with its policy, its EventConfig and its URL. ErrNotFound if there
 // is none.
 func (s *State) DeleteAlias(ctx context.Context, id FunctionID, name string) error {
 	return retry(ctx, func() error {
@@ -264,11 +268,13 @@ func (s *State) DeleteAlias(ctx context.Context, id FunctionID, name string) err
 			If: []store.Cond{{Key: id.aliasKey(name), Rev: rev}},
 			Do: []store.Op{del(id.aliasKey(name))},
 		}
-		policy, err := s.removal(ctx, id.policyKey(name))
-		if err != nil {
-			return err
+		for _, key := range []string{id.policyKey(name), id.eventKey(name), id.provisionKey(name)} {
+			also, err := s.removal(ctx, key)
+			if err != nil {
+				return err
+			}
+			txn.If, txn.Do = append(txn.If, also.If...), append(txn.Do, also.Do...)
 		}
-		txn.If, txn.Do = append(txn.If, policy.If...), append(txn.Do, policy.Do...)
 		u, urlRev, err := read[URLConfig](ctx, s, id.urlKey(name))
 		switch {
 		case err == nil:
