@@ -78,6 +78,20 @@ func CallVoid[In any](ctx context.Context, c *Client, operation string, in *In) 
 
 // call sends a request and returns a successful answer.
 func (c *Client) call(ctx context.Context, operation string, in any) (*Operation, *reply, error) {
+	op, resp, err := c.open(ctx, operation, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	rp, err := readReply(resp)
+	if err != nil {
+		return nil, nil, fmt.Errorf("awsapi: call %s: %w", operation, err)
+	}
+	return op, rp, nil
+}
+
+// open sends a request and returns a successful answer whose body is still to be read.
+func (c *Client) open(ctx context.Context, operation string, in any) (*Operation, *http.Response, error) {
 	op, v := c.operations[operation], reflect.ValueOf(in)
 	if op == nil || v.Type().Elem() != op.in || v.IsNil() {
 		return nil, nil, fmt.Errorf("awsapi: %s has no operation %s of a %T", c.service.Name, operation, in)
@@ -91,12 +105,17 @@ func (c *Client) call(ctx context.Context, operation string, in any) (*Operation
 			return nil, nil, fmt.Errorf("awsapi: sign the request for %s: %w", operation, err)
 		}
 	}
-	rp, err := c.send(r)
+	resp, err := c.config.HTTP.Do(r)
 	if err != nil {
 		return nil, nil, fmt.Errorf("awsapi: call %s: %w", operation, err)
 	}
-	if rp.status < 300 {
-		return op, rp, nil
+	if resp.StatusCode < 300 {
+		return op, resp, nil
+	}
+	defer resp.Body.Close()
+	rp, err := readReply(resp)
+	if err != nil {
+		return nil, nil, fmt.Errorf("awsapi: call %s: %w", operation, err)
 	}
 	e, err := c.codec.decodeError(rp)
 	if e.Code == "" {
@@ -119,13 +138,8 @@ func (c *Client) request(ctx context.Context, rq *request) (*http.Request, []byt
 	return r, rq.body, nil
 }
 
-// send sends the request and reads the answer.
-func (c *Client) send(r *http.Request) (*reply, error) {
-	resp, err := c.config.HTTP.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
+// readReply reads an answer.
+func readReply(resp *http.Response) (*reply, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
 	switch {
 	case err != nil:

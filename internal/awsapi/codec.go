@@ -41,6 +41,8 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
+	// written says that the answer is written already.
+	written bool
 }
 
 // codecOf returns the codec of a protocol.
@@ -50,6 +52,8 @@ func codecOf(p Protocol) (codec, error) {
 		return restJSON{}, nil
 	case Query:
 		return queryXML{}, nil
+	case JSON11:
+		return json11{}, nil
 	}
 	return nil, fmt.Errorf("awsapi: unknown protocol %d", p)
 }
@@ -79,6 +83,7 @@ func (s Service) compile(server bool) (*Service, error) {
 // compile makes an operation's plans and route.
 func (op *Operation) compile(s *Service, c *compiler) (err error) {
 	op.Service, op.version, op.namespace = s.Name, s.Version, s.Namespace
+	op.target = s.TargetPrefix + "." + op.Name
 	if op.Status == 0 {
 		op.Status = http.StatusOK
 	}
@@ -93,6 +98,11 @@ func (op *Operation) compile(s *Service, c *compiler) (err error) {
 			return err
 		}
 	}
+	if op.event != nil {
+		if op.events, err = c.eventPlan(s, op.event); err != nil {
+			return err
+		}
+	}
 	if s.Protocol == RESTJSON {
 		op.route, err = compileRoute(op.URI, op.input)
 		return err
@@ -103,6 +113,23 @@ func (op *Operation) compile(s *Service, c *compiler) (err error) {
 		}
 	}
 	return nil
+}
+
+// eventPlan compiles the type of the events of an operation: a structure whose members are events, structures too.
+func (c *compiler) eventPlan(s *Service, t reflect.Type) (*plan, error) {
+	if s.Protocol == Query {
+		return nil, fmt.Errorf("%s: the protocol has no event streams", t)
+	}
+	p, err := c.structurePlan(t)
+	if err != nil {
+		return nil, err
+	}
+	for i := range p.fields {
+		if f := &p.fields[i]; !f.pointer || f.plan.kind != structKind || f.place != inBody {
+			return nil, fmt.Errorf("member %s of %s is no event", f.name, t)
+		}
+	}
+	return p, nil
 }
 
 // structurePlan compiles the type of an input or output.

@@ -31,11 +31,11 @@ func (x *exchange) dispatch() (*request, error) {
 	if err != nil {
 		return nil, malformedQuery(err)
 	}
-	if target := x.r.Header.Get("X-Amz-Target"); target != "" && x.service == nil {
-		x.protocol, x.codec = RESTJSON, restJSON{}
-		return nil, unknownTarget()
-	}
 	rq := &request{method: x.r.Method, path: path, query: query, header: x.r.Header}
+	if x.protocol == JSON11 || x.service == nil && x.r.Header.Get(targetHeader) != "" {
+		x.protocol, x.codec = JSON11, json11{}
+		return rq, x.target(rq)
+	}
 	if x.protocol == Query {
 		return rq, x.action(rq)
 	}

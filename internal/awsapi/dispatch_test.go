@@ -61,7 +61,7 @@ func TestDispatch(t *testing.T) {
 		{"no version", wire{method: "POST", target: "/", body: "Action=ListUsers"}, 400, xmlType, "Could not find operation ListUsers for version NO_VERSION_SPECIFIED"},
 		{"unknown action", wire{method: "POST", target: "/", body: "Action=Fly&Version=2010-05-08"}, 400, xmlType, "Could not find operation Fly for version 2010-05-08"},
 		{"no action", wire{method: "POST", target: "/", body: "{}"}, 400, xmlType, "<Code>MissingAction</Code>"},
-		{"a target of JSON-1.1", wire{method: "POST", target: "/", header: map[string]string{"X-Amz-Target": "Logs_20140328.DescribeLogGroups"}, body: "{}"}, 400, jsonType, `"__type":"UnknownOperationException"`},
+		{"a target of JSON-1.1", wire{method: "POST", target: "/", header: map[string]string{"X-Amz-Target": "Logs_20140328.DescribeLogGroups"}, body: "{}"}, 400, "application/x-amz-json-1.1", `"__type":"UnknownOperationException"`},
 		{"broken form", wire{method: "POST", target: "/", body: "Action=%zz"}, 400, xmlType, "<Code>MalformedQueryString</Code>"},
 		{"scope first", wire{method: "POST", target: "/", header: scope("lambda"), host: "iam.amazonaws.com", body: "Action=ListUsers&Version=2010-05-08"}, 404, jsonType, "No operation is at POST /"},
 		{"scope in the query string", wire{method: "GET", target: "/?Action=ListUsers&Version=2010-05-08&X-Amz-Credential=A%2F20260101%2Fus-east-1%2Fsts%2Faws4_request"}, 400, xmlType, "Could not find operation ListUsers"},

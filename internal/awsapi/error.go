@@ -43,7 +43,7 @@ type Error struct {
 	// Header holds further response headers, Retry-After for one.
 	Header http.Header
 
-	// rest is the error's spelling in the REST-JSON protocol where it differs.
+	// rest is the error's spelling in the protocols that carry JSON where it differs.
 	rest *spelling
 	// namespace replaces the service's XML namespace.
 	namespace string

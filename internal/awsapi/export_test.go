@@ -17,6 +17,9 @@ func (op Operation) Types() (in, out reflect.Type) {
 	return op.in, op.out
 }
 
+// Streams reports whether the operation answers with events.
+func (op Operation) Streams() bool { return op.event != nil }
+
 // MatchPattern compiles a model's pattern and matches it.
 func MatchPattern(pattern, s string) (bool, error) {
 	p, err := compilePattern(pattern)

@@ -1,12 +1,15 @@
 package awsapi
 
-import "fmt"
+import (
+	"fmt"
+	"net/http"
+)
 
 // The errors of AWS's front ends: the same for every service, but spelled differently in each protocol (IAM reference
 // 1.11, lambda reference 0). An Error made here has the Query protocol's code and status, and the server spells it in
 // the protocol of the request.
 
-// spelling is how the REST-JSON protocol spells an error of the front ends.
+// spelling is how the protocols that carry JSON spell an error of the front ends. The status is REST-JSON's.
 type spelling struct {
 	code   string
 	status int
@@ -26,11 +29,17 @@ func front(code string, status int, rest spelling, format string, args []any) *E
 
 // spelled returns the error as the protocol spells it.
 func (e *Error) spelled(p Protocol) *Error {
-	if p != RESTJSON || e.rest == nil {
+	if p == Query || e.rest == nil {
 		return e
 	}
 	s := *e
 	s.Code, s.Status, s.Type, s.MessageMember, s.rest = e.rest.code, e.rest.status, e.rest.typ, e.rest.member, nil
+	if p == JSON11 {
+		s.Type = ""
+		if s.Status < 500 && s.Status != http.StatusRequestEntityTooLarge {
+			s.Status = http.StatusBadRequest // whatever the reason is
+		}
+	}
 	if e.rest.text != "" {
 		s.Message = e.rest.text
 	}
@@ -119,11 +128,9 @@ func unknownRoute(method, path string) *Error {
 	return &Error{Code: "UnknownOperationException", Status: 404, Message: fmt.Sprintf("No operation is at %s %s", method, path)}
 }
 
-// unknownTarget refuses an operation of the JSON-1.1 protocol, which no service here speaks: 400,
-// UnknownOperationException, named in the body as that protocol does.
+// unknownTarget refuses an operation of the JSON-1.1 protocol that no service here has: 400, UnknownOperationException.
 func unknownTarget() *Error {
-	const code = "UnknownOperationException"
-	return &Error{Code: code, Status: 400, Members: map[string]string{"__type": code}}
+	return &Error{Code: "UnknownOperationException", Status: 400}
 }
 
 // faultNamespace is the XML namespace of the Query protocol's errors before a service is known.

@@ -15,6 +15,8 @@ const (
 	RESTJSON Protocol = iota
 	// Query routes by the form parameters Action and Version and answers in XML; IAM and STS speak it.
 	Query
+	// JSON11 routes by the header X-Amz-Target and carries JSON; CloudWatch Logs speaks it.
+	JSON11
 )
 
 // Service describes one AWS service. The generated function Operations of a service's package makes it.
@@ -28,6 +30,10 @@ type Service struct {
 	Protocol Protocol
 	// Namespace is the XML namespace of the Query protocol's answers.
 	Namespace string
+	// TargetPrefix is the first part of the JSON-1.1 protocol's X-Amz-Target.
+	TargetPrefix string
+	// InvalidRequest is the code of the error of a request that violates its shape; empty means ValidationException.
+	InvalidRequest string
 	// HideValues leaves the values and enumerations out of validation messages.
 	HideValues bool
 	// Constraints are the restrictions on what requests hold, by the names in the structures' shape tags.
@@ -51,6 +57,8 @@ type OpMeta struct {
 	ContentType string
 	// Headers are fixed response headers.
 	Headers map[string]string
+	// Unsigned operations take no signature: what proves their callers is in the request.
+	Unsigned bool
 }
 
 // Operation is one operation of a service: its wire form and the method that carries it out.
@@ -60,12 +68,16 @@ type Operation struct {
 	Service string
 
 	in, out reflect.Type // out is nil if the operation answers nothing
+	event   reflect.Type // nil unless it answers with events
 	call    func(ctx context.Context, in any) (any, error)
+	stream  func(ctx context.Context, in any, w *eventWriter) error // in the place of call
 
 	// compiled
 	input, output      *plan  // of structures; output is nil if the operation answers nothing
+	events             *plan  // of the structure of events
 	route              route  // REST-JSON
 	version, namespace string // the service's, Query
+	target             string // JSON-1.1
 }
 
 // Op declares an operation that takes an *In and answers an *Out. The structures' wire form is compiled by NewServer

@@ -53,6 +53,9 @@ func Page[T any](items []T, key func(T) string, p Paging) (page []T, next *strin
 // markerSum is the length of a marker's checksum.
 const markerSum = 6
 
+// Marker makes the marker that continues after a key, for an operation that has its own rule when there is a next page.
+func Marker(operation, key string) string { return sealMarker(operation, key) }
+
 // sealMarker makes the marker that continues after a key.
 func sealMarker(operation, key string) string {
 	sum := sha256.Sum256([]byte(operation + "\x00" + key))

@@ -69,6 +69,7 @@ const (
 	functionURLQualifier  = `((?!^\d+$)^[0-9a-zA-Z-_]+$)`
 	aliasName             = `(?!^[0-9]+$)([a-zA-Z0-9-_]+)`
 	bucketNotEndingInADot = `[0-9A-Za-z\.\-_]*(?<!\.)`
+	accountAlias          = `^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`
 )
 
 // lookaround returns the matcher of a pattern with look-around, or nil.
@@ -81,6 +82,8 @@ func lookaround(text string) pattern {
 		in, not = `([0-9a-zA-Z-_]+)`, `\d+`
 	case bucketNotEndingInADot:
 		in, not = `([0-9A-Za-z\.\-_]*)`, `.*\.`
+	case accountAlias:
+		in, not = `([a-z0-9][a-z0-9-]{1,61}[a-z0-9])`, `.*--.*`
 	default:
 		return nil
 	}

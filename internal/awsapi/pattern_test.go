@@ -14,6 +14,7 @@ func TestPatterns(t *testing.T) {
 		document  = `[\u0009\u000A\u000D\u0020-\u00FF]+`
 		either    = `a|b`
 		fileArn   = `x$|^y`
+		alias     = `^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`
 	)
 	tests := []struct {
 		pattern, text string
@@ -49,6 +50,12 @@ func TestPatterns(t *testing.T) {
 		{fileArn, "x", true},
 		{fileArn, "y", true},
 		{fileArn, "xy", false},
+		{alias, "my-account-1", true},
+		{alias, "my--account", false},
+		{alias, "-account", false},
+		{alias, "account-", false},
+		{alias, "ab", false},
+		{alias, "Account", false},
 	}
 	for _, test := range tests {
 		got, err := awsapi.MatchPattern(test.pattern, test.text)

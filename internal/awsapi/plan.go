@@ -33,6 +33,7 @@ const (
 	inHeader
 	inStatus
 	asPayload
+	asEventPayload
 )
 
 // plan is what the codecs know about a Go type, compiled once when a server or client is made.
@@ -84,6 +85,16 @@ func (f *field) set(s reflect.Value) reflect.Value {
 func (p *plan) payload() *field {
 	for i := range p.fields {
 		if p.fields[i].place == asPayload {
+			return &p.fields[i]
+		}
+	}
+	return nil
+}
+
+// eventPayload returns the field that is an event's body itself, or nil.
+func (p *plan) eventPayload() *field {
+	for i := range p.fields {
+		if p.fields[i].place == asEventPayload {
 			return &p.fields[i]
 		}
 	}
@@ -213,6 +224,8 @@ func (f *field) parse(tag string) error {
 			f.place = inStatus
 		case key == "payload" && !named:
 			f.place = asPayload
+		case key == "eventpayload" && !named:
+			f.place = asEventPayload
 		case key == "uri" && named:
 			f.place = inPath
 		case key == "query" && named:
@@ -239,7 +252,7 @@ func (f *field) fits() error {
 		ok = scalar || f.plan.kind == listKind && f.plan.elem.kind <= boolKind
 	case inStatus:
 		ok = f.plan.kind == intKind && f.pointer
-	case asPayload:
+	case asPayload, asEventPayload:
 		ok = f.plan.kind == blobKind
 	}
 	if !ok {

@@ -94,7 +94,7 @@ func (restJSON) encodeReply(op *Operation, out reflect.Value, _ string) *reply {
 		}
 	}
 	contentType := op.ContentType
-	if op.output.payload() == nil && rp.status != http.StatusNoContent {
+	if op.output.payload() == nil && op.event == nil && rp.status != http.StatusNoContent {
 		rp.body = appendJSONObject(nil, op.output, out)
 		contentType = jsonType
 	}

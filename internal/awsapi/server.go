@@ -20,6 +20,9 @@ type Hooks struct {
 	// the request is for. It returns a context that carries the caller, or an error, which is answered in the
 	// service's protocol.
 	Authenticate func(r *http.Request, service string, body []byte) (context.Context, error)
+	// Unsigned is called in the place of Authenticate for operations that take no signature. Nil refuses these as requests
+	// without credentials.
+	Unsigned func(r *http.Request, service string) (context.Context, error)
 	// Authorize decides whether the caller in ctx may carry out op with in, a pointer to the operation's input, which has
 	// been decoded and validated.
 	Authorize func(ctx context.Context, op *Operation, in any) error
@@ -110,12 +113,14 @@ type exchange struct {
 	service  *served // nil until it is known
 	op       *Operation
 	in       any
+	w        http.ResponseWriter
+	events   *eventWriter // of an answer in events
 }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	x := &exchange{server: s, id: s.hooks.RequestID(), protocol: RESTJSON, codec: restJSON{}}
+	x := &exchange{server: s, w: w, id: s.hooks.RequestID(), protocol: RESTJSON, codec: restJSON{}}
 	x.ctx = context.WithValue(r.Context(), requestIDKey{}, x.id)
 	x.r = r.WithContext(x.ctx)
 	rp, err := x.answer()
@@ -147,14 +152,10 @@ func (x *exchange) answer() (rp *reply, err error) {
 
 // carryOut authenticates, decodes, validates, authorizes and calls.
 func (x *exchange) carryOut(rq *request) (*reply, error) {
-	hooks := &x.server.hooks
-	if hooks.Authenticate != nil {
-		ctx, err := hooks.Authenticate(x.r, x.service.SigningName, rq.body)
-		if err != nil {
-			return nil, err
-		}
-		x.ctx = ctx
+	if err := x.authenticate(rq); err != nil {
+		return nil, err
 	}
+	hooks := &x.server.hooks
 	v, absent, err := x.codec.decodeRequest(x.op, rq)
 	if err != nil {
 		return nil, err
@@ -168,6 +169,9 @@ func (x *exchange) carryOut(rq *request) (*reply, error) {
 			return nil, err
 		}
 	}
+	if x.op.stream != nil {
+		return x.carryStream()
+	}
 	out, err := x.op.call(x.ctx, x.in)
 	if err != nil {
 		return nil, err
@@ -179,12 +183,36 @@ func (x *exchange) carryOut(rq *request) (*reply, error) {
 	return x.codec.encodeReply(x.op, result, x.id), nil
 }
 
+// authenticate has the caller found out, unless the operation takes no signature.
+func (x *exchange) authenticate(rq *request) error {
+	hooks := &x.server.hooks
+	var ctx context.Context
+	var err error
+	switch {
+	case hooks.Authenticate == nil:
+		return nil
+	case !x.op.Unsigned:
+		ctx, err = hooks.Authenticate(x.r, x.service.SigningName, rq.body)
+	case hooks.Unsigned != nil:
+		ctx, err = hooks.Unsigned(x.r, x.service.SigningName)
+	default:
+		err = MissingAuthenticationToken()
+	}
+	if err == nil {
+		x.ctx = ctx
+	}
+	return err
+}
+
 // refusal encodes an error, of which only an *Error is the client's business. It returns the error for Done: an *Error as
 // the protocol spells it, and any other as it is.
 func (x *exchange) refusal(err error) (*reply, error) {
 	var s *Service
 	if x.service != nil {
 		s = x.service.Service
+	}
+	if x.events != nil && x.events.begun() {
+		return x.interrupted(err)
 	}
 	var e *Error
 	if !errors.As(err, &e) {
@@ -197,8 +225,21 @@ func (x *exchange) refusal(err error) (*reply, error) {
 	return x.codec.encodeError(s, spelled, x.id), err
 }
 
+// interrupted ends an answer that has begun. Done learns what went wrong.
+func (x *exchange) interrupted(err error) (*reply, error) {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		e = InternalFailure()
+	}
+	x.events.fail(e.spelled(x.protocol))
+	return &reply{status: x.events.status, written: true}, err
+}
+
 // write sends an answer. A client that is gone is nobody's concern.
 func (x *exchange) write(w http.ResponseWriter, rp *reply) {
+	if rp.written {
+		return
+	}
 	header := w.Header()
 	for name, values := range rp.header {
 		header[name] = values

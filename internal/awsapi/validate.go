@@ -68,13 +68,21 @@ func (s *Service) validate(p *plan, in reflect.Value, absent absences) error {
 	v.structure(p, in, nil)
 	switch n := len(v.violations); {
 	case n == 1:
-		return ValidationException("1 validation error detected: %s", v.violations[0])
+		return s.invalid("1 validation error detected: %s", v.violations[0])
 	case n > 1:
-		return ValidationException("%d validation errors detected: %s", n, strings.Join(v.violations, "; "))
+		return s.invalid("%d validation errors detected: %s", n, strings.Join(v.violations, "; "))
 	case v.refusal != "":
-		return ValidationException("%s", v.refusal)
+		return s.invalid("%s", v.refusal)
 	}
 	return nil
+}
+
+// invalid makes the error of a request that violates its shape.
+func (s *Service) invalid(format string, args ...any) *Error {
+	if s.InvalidRequest == "" {
+		return ValidationException(format, args...)
+	}
+	return &Error{Code: s.InvalidRequest, Status: 400, Message: fmt.Sprintf(format, args...)}
 }
 
 // structure checks the members of a structure.

@@ -29,11 +29,12 @@ type emitter struct {
 	structs  []string
 	enums    []string
 	errors   []string
+	streams  map[string]string // operation -> the shape of the events that it answers with
 }
 
 // generate returns the formatted code of a service. A trait, protocol or pattern that awsapi does not carry is an error.
 func generate(src source) ([]byte, error) {
-	e := &emitter{source: src, declared: map[string]string{}, reached: map[string]bool{}, inputs: map[string]bool{}}
+	e := &emitter{source: src, declared: map[string]string{}, reached: map[string]bool{}, inputs: map[string]bool{}, streams: map[string]string{}}
 	if err := src.Overlay.apply(src.Model); err != nil {
 		return nil, err
 	}
@@ -90,6 +91,9 @@ func (e *emitter) collect() error {
 			if w := op.Output.ResultWrapper; w != "" && w != name+"Result" {
 				return fmt.Errorf("%s: the result wrapper %s is not supported", name, w)
 			}
+			if err := e.takeStream(name, op); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
 			if err := e.walk(op.Output.Shape, false); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
@@ -105,6 +109,26 @@ func (e *emitter) collect() error {
 	slices.Sort(e.structs)
 	slices.Sort(e.enums)
 	return nil
+}
+
+// takeStream takes the events of an operation that answers with such out of its output: they have a type of their own.
+func (e *emitter) takeStream(name string, op *operation) error {
+	out := e.Model.Shapes[op.Output.Shape]
+	if out == nil {
+		return nil // which walk says
+	}
+	at := slices.IndexFunc(out.Members, func(m member) bool {
+		s := e.Model.Shapes[m.Shape]
+		return s != nil && s.EventStream
+	})
+	if at < 0 {
+		return nil
+	}
+	events := e.Model.Shapes[out.Members[at].Shape]
+	e.streams[name] = out.Members[at].Shape
+	out.Members, out.Payload = slices.Delete(out.Members, at, at+1), ""
+	events.EventStream = false
+	return e.walk(e.streams[name], false)
 }
 
 // walk visits a shape and what it refers to, refusing traits that the codecs do not carry.
@@ -130,7 +154,7 @@ func (e *emitter) walk(name string, input bool) error {
 		}
 	}
 	for _, m := range s.Members {
-		if m.JSONValue || m.HostLabel || m.XMLAttribute || m.Streaming || m.Flattened || m.EventPayload || m.Location == "headers" {
+		if m.JSONValue || m.HostLabel || m.XMLAttribute || m.Streaming || m.Flattened || m.EventPayload && !s.Event || m.Location == "headers" {
 			return fmt.Errorf("shape %s: member %s has a trait that is not supported", name, m.Name)
 		}
 		if err := e.walk(m.Shape, input); err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -28,6 +29,9 @@ func (e *emitter) errorConstructors() error {
 			if !s.Error.SenderFault {
 				fault = "Receiver"
 			}
+			if status == 0 && e.Model.Metadata.Protocol == "json" {
+				status, fault = defaultStatus(s)
+			}
 			typ, message = errorMembers(s)
 		}
 		if status == 0 {
@@ -45,6 +49,14 @@ func (e *emitter) errorConstructors() error {
 		e.p("}, format, args...)\n}\n\n")
 	}
 	return nil
+}
+
+// defaultStatus is the status of an error for which the model has none, as in the JSON-1.1 protocol, and who is to blame.
+func defaultStatus(s *shape) (status int, fault string) {
+	if s.Fault {
+		return http.StatusInternalServerError, "Receiver"
+	}
+	return http.StatusBadRequest, "Sender"
 }
 
 // errorMembers returns the text of an error's Type member, if it has one, and the spelling of its message member.

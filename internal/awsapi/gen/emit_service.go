@@ -33,9 +33,18 @@ func (e *emitter) api() {
 	e.p("type API interface {\n")
 	for _, name := range e.Operations {
 		op := e.Model.Operations[name]
-		e.p("%s(ctx context.Context, in *%s) %s\n", name, goName(op.Input.Shape), results(op))
+		e.p("%s%s\n", name, e.signature(name, op))
 	}
 	e.p("}\n\n")
+}
+
+// signature is that of an operation's method.
+func (e *emitter) signature(name string, op *operation) string {
+	if events := e.streams[name]; events != "" {
+		return fmt.Sprintf("(ctx context.Context, in *%s, out awsapi.EventStream[%s, %s]) error",
+			goName(op.Input.Shape), goName(op.Output.Shape), goName(events))
+	}
+	return fmt.Sprintf("(ctx context.Context, in *%s) %s", goName(op.Input.Shape), results(op))
 }
 
 // results are the result types of an operation's method.
@@ -57,6 +66,12 @@ func (e *emitter) operations() {
 	if meta.XMLNamespace != "" {
 		e.p("Namespace: %q,\n", meta.XMLNamespace)
 	}
+	if meta.TargetPrefix != "" {
+		e.p("TargetPrefix: %q,\n", meta.TargetPrefix)
+	}
+	if e.Overlay.InvalidRequest != "" {
+		e.p("InvalidRequest: %q,\n", e.Overlay.InvalidRequest)
+	}
 	if e.Overlay.HideValues {
 		e.p("HideValues: true,\n")
 	}
@@ -68,12 +83,15 @@ func (e *emitter) operations() {
 }
 
 // protocols are the wire protocols that awsapi speaks, by the model's name.
-var protocols = map[string]string{"rest-json": "awsapi.RESTJSON", "query": "awsapi.Query"}
+var protocols = map[string]string{"rest-json": "awsapi.RESTJSON", "query": "awsapi.Query", "json": "awsapi.JSON11"}
 
 // operation prints one line of the table.
 func (e *emitter) operation(name string, op *operation) {
 	maker := "awsapi.Op"
-	if op.Output == nil {
+	switch {
+	case e.streams[name] != "":
+		maker = "awsapi.OpStream"
+	case op.Output == nil:
 		maker = "awsapi.OpVoid"
 	}
 	e.p("%s(awsapi.OpMeta{Name: %q", maker, name)
@@ -86,6 +104,9 @@ func (e *emitter) operation(name string, op *operation) {
 	}
 	if fix.LimitName != "" {
 		e.p(", LimitName: %q", fix.LimitName)
+	}
+	if op.AuthType == "none" {
+		e.p(", Unsigned: true")
 	}
 	if fix.ContentType != "" {
 		e.p(", ContentType: %q", fix.ContentType)
@@ -109,8 +130,10 @@ func (e *emitter) client() {
 	for _, name := range e.Operations {
 		op := e.Model.Operations[name]
 		e.p("// %s calls the operation of that name.\n", name)
-		e.p("func (c *Client) %s(ctx context.Context, in *%s) %s {\n", name, goName(op.Input.Shape), results(op))
-		if op.Output == nil {
+		e.p("func (c *Client) %s%s {\n", name, e.signature(name, op))
+		if e.streams[name] != "" {
+			e.p("return awsapi.CallStream(ctx, c.calls, %q, in, out)\n}\n\n", name)
+		} else if op.Output == nil {
 			e.p("return awsapi.CallVoid(ctx, c.calls, %q, in)\n}\n\n", name)
 		} else {
 			e.p("return awsapi.Call[%s, %s](ctx, c.calls, %q, in)\n}\n\n", goName(op.Input.Shape), goName(op.Output.Shape), name)

@@ -111,6 +111,11 @@ func (e *emitter) tag(structure string, s *shape, m member) (string, error) {
 			return "", fmt.Errorf("a payload that is not a blob is not supported")
 		}
 		options = append(options, "payload")
+	case m.EventPayload:
+		if e.Model.Shapes[m.Shape].Type != "blob" {
+			return "", fmt.Errorf("an event's payload that is not a blob is not supported")
+		}
+		options = append(options, "eventpayload")
 	case m.Location == "uri":
 		options = append(options, "uri="+wire)
 	case m.Location == "querystring":

@@ -43,7 +43,7 @@ func fixture(t *testing.T, old, changed string, operations ...string) source {
 func TestGolden(t *testing.T) {
 	const golden = "testdata/zz_api.go.golden"
 	for range 3 {
-		code, err := generate(fixture(t, "", "", "PutThing", "DropThing", "Rest"))
+		code, err := generate(fixture(t, "", "", "PutThing", "DropThing", "Rest", "Tell"))
 		if err != nil {
 			t.Fatal(err)
 		}

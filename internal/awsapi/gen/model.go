@@ -24,6 +24,8 @@ type metadata struct {
 	Protocol       string
 	SigningName    string
 	XMLNamespace   string
+	TargetPrefix   string
+	JSONVersion    string
 }
 
 type operation struct {
@@ -35,6 +37,8 @@ type operation struct {
 	Input  *ref
 	Output *ref
 	Errors []ref
+	// AuthType is "none" for operations that take no signature.
+	AuthType string
 }
 
 // shape is a type of the model. Min and Max keep the number as written.
@@ -52,6 +56,7 @@ type shape struct {
 	Payload   string
 	Sensitive bool
 	Exception bool
+	Fault     bool
 	Error     struct {
 		Code           string
 		HTTPStatusCode int
@@ -60,6 +65,7 @@ type shape struct {
 	Flattened   bool
 	Streaming   bool
 	EventStream bool
+	Event       bool // a member of an event stream
 	Document    bool
 	Union       bool
 }

@@ -12,9 +12,11 @@ import (
 type overlay struct {
 	// HideValues leaves values and enumerations out of validation messages, as IAM does.
 	HideValues bool `json:"hideValues"`
-	Why        string
-	Operations map[string]operationFix
-	Shapes     map[string]shapeFix
+	// InvalidRequest is the code of the error of a request that violates its shape, where it is not ValidationException.
+	InvalidRequest string `json:"invalidRequest"`
+	Why            string
+	Operations     map[string]operationFix
+	Shapes         map[string]shapeFix
 	// Errors are error shapes that the model lacks, generated like the others.
 	Errors map[string]errorFix
 }
@@ -38,6 +40,8 @@ type shapeFix struct {
 	Why string
 	// Min and Max replace the model's bounds.
 	Min, Max *json.Number
+	// Unbounded leaves a greatest length to the service.
+	Unbounded bool
 	// Enum replaces the list that validation accepts and prints; the constants stay the model's.
 	Enum []string
 	// Unchecked leaves the shape's own constraints to the service.
@@ -48,6 +52,8 @@ type shapeFix struct {
 	Refusal string
 	// Members are further members, in order.
 	Members []member
+	// Buffered is for a streaming blob that is read into memory: its operation has a limit.
+	Buffered bool
 	// Optional are members that the model requires and that may be absent.
 	Optional []string
 }
@@ -74,7 +80,7 @@ func loadOverlay(data []byte, service string) (*overlay, error) {
 	if o == nil {
 		return &overlay{}, nil
 	}
-	if o.HideValues && o.Why == "" {
+	if (o.HideValues || o.InvalidRequest != "") && o.Why == "" {
 		return nil, fmt.Errorf("overlay: %s has no reason", service)
 	}
 	for name, fix := range o.Operations {
@@ -117,6 +123,12 @@ func (o *overlay) apply(m *model) error {
 		}
 		if fix.Max != nil {
 			s.Max = fix.Max
+		}
+		if fix.Buffered {
+			s.Streaming = false
+		}
+		if fix.Unbounded {
+			s.Max = nil
 		}
 		s.Members = append(s.Members, fix.Members...)
 		for _, member := range fix.Optional {
