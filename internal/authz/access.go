@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"furl/internal/forwarded"
 	"furl/internal/policy"
 	"furl/internal/state"
 )
@@ -31,6 +32,8 @@ type Access struct {
 	ViaURL      bool
 	// Keys are further condition keys of this action.
 	Keys policy.ContextMap
+	// Terse has a refusal say nothing of the reason, as those of STS.
+	Terse bool
 }
 
 // Env is what conditions can ask of a request beside its caller and action.
@@ -40,18 +43,24 @@ type Env struct {
 	Secure    bool
 	UserAgent string // empty: no such header
 	Referer   string // empty: no such header
+	// Forwarded is what a trusted proxy said of the client. SourceIP and Secure
+	// follow from it already.
+	Forwarded forwarded.Client
 }
 
-// NewEnv takes a request's condition values from the connection it came on.
+// NewEnv takes a request's condition values from the connection it came on, or
+// from what a trusted proxy said of its client.
 func NewEnv(r *http.Request, now time.Time) Env {
 	ip, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		ip = r.RemoteAddr
 	}
+	client := forwarded.From(r.Context())
 	return Env{
 		Time:      now,
 		SourceIP:  ip,
-		Secure:    r.TLS != nil,
+		Secure:    client.Proto == "https" || client.Proto == "" && r.TLS != nil,
+		Forwarded: client,
 		UserAgent: r.UserAgent(),
 		Referer:   r.Referer(),
 	}
@@ -78,13 +87,18 @@ func (a *Authorizer) input(c *Caller, env Env, acc Access) policy.Input {
 		},
 		Identity: c.Policies,
 		Resource: acc.Policy,
+		Boundary: c.Boundary,
+		Session:  c.Session,
 	}
 }
 
 // Denied is AWS's text for a refused API call.
 func Denied(c *Caller, acc Access, d policy.Decision) string {
-	return "User: " + c.Principal.ARN + " is not authorized to perform: " + acc.Action +
-		" on resource: " + acc.Resource + " " + d.Reason(acc.Action)
+	text := "User: " + c.Principal.ARN + " is not authorized to perform: " + acc.Action + " on resource: " + acc.Resource
+	if acc.Terse {
+		return text
+	}
+	return text + " " + d.Reason(acc.Action)
 }
 
 // globalRegion is the region of requests to IAM, which has none of its own.
@@ -162,7 +176,7 @@ func (k *keys) principalValue(key string) (string, bool) {
 	}
 	switch key {
 	case "aws:userid":
-		return p.ID, true
+		return k.caller.UserID(), true
 	case "aws:username":
 		return k.caller.UserName, k.caller.UserName != ""
 	case "aws:principalarn":
@@ -177,6 +191,9 @@ func (k *keys) principalValue(key string) (string, bool) {
 	}
 	if tag, ok := strings.CutPrefix(key, "aws:principaltag/"); ok {
 		return lookupFold(k.caller.Tags, tag)
+	}
+	if k.caller.Temporary != nil {
+		return k.caller.Temporary.value(key)
 	}
 	return "", false
 }

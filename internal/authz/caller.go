@@ -3,6 +3,7 @@ package authz
 import (
 	"crypto/subtle"
 	"net/http"
+	"strings"
 
 	"furl/internal/arn"
 	"furl/internal/policy"
@@ -20,6 +21,22 @@ type Caller struct {
 	Tags     map[string]string
 	// Policies are the identity policies in force for the caller.
 	Policies []policy.Source
+	// Boundary is the permissions boundary of the caller's user or role, nil
+	// where it has none.
+	Boundary *policy.Source
+	// Session are the policies that were passed when the caller's session was
+	// made.
+	Session []policy.Source
+	// Temporary is the session behind temporary credentials, nil for others.
+	Temporary *Session
+}
+
+// UserID is aws:userid. That of a federated user is not its issuer's.
+func (c *Caller) UserID() string {
+	if c.Principal.Type == policy.FederatedUser && c.Temporary != nil {
+		return c.Principal.Account + ":" + c.Temporary.Name
+	}
+	return c.Principal.ID
 }
 
 // Anonymous is the caller of a function URL with AuthType NONE, signed or not.
@@ -54,6 +71,7 @@ func UserCaller(u *state.UserEntry, accessKeyID string) *Caller {
 		UserName:    u.User.Name,
 		Tags:        u.User.Tags,
 		Policies:    u.Policies,
+		Boundary:    u.Boundary,
 	}
 }
 
@@ -67,24 +85,31 @@ type RootKey struct {
 // Authorizer proves callers and judges what they ask for.
 type Authorizer struct {
 	root     RootKey
+	sessions *Sessions
 	verifier *sigv4.Verifier
 	dual     bool
 	region   string
+	used     func(id, service, region string)
 }
 
 // Options are what New needs.
 type Options struct {
-	Root     RootKey
+	Root RootKey
+	// Sessions knows temporary credentials; nil: there are none.
+	Sessions *Sessions
 	Verifier *sigv4.Verifier
 	Region   string
 	// DualURLAuth asks for both lambda:InvokeFunctionUrl and
 	// lambda:InvokeFunction on a function URL, as AWS does since October 2025.
 	DualURLAuth bool
+	// Used, if not nil, is told of every access key in the state, and every role,
+	// that a request was proven with. It must be quick.
+	Used func(id, service, region string)
 }
 
 // New makes an Authorizer.
 func New(o Options) *Authorizer {
-	return &Authorizer{root: o.Root, verifier: o.Verifier, dual: o.DualURLAuth, region: o.Region}
+	return &Authorizer{root: o.Root, sessions: o.Sessions, verifier: o.Verifier, dual: o.DualURLAuth, region: o.Region, used: o.Used}
 }
 
 // Claim is a signature whose scope, date and key are good, but which has not
@@ -108,9 +133,8 @@ func (a *Authorizer) Claim(snap *state.Snapshot, r *http.Request, scope sigv4.Sc
 	if err := a.verifier.CheckScope(auth, scope); err != nil {
 		return nil, err
 	}
-	if auth.SessionToken != "" {
-		// No temporary credentials are issued yet, so every token is a foreign one.
-		return nil, sigv4.BadToken()
+	if auth.SessionToken != "" || strings.HasPrefix(auth.AccessKeyID, sessionKeyPrefix) {
+		return a.claimSession(snap, auth, scope)
 	}
 	if subtle.ConstantTimeCompare([]byte(auth.AccessKeyID), []byte(a.root.ID)) == 1 {
 		return &Claim{a, auth, scope, a.root.Secret, RootCaller(a.root.Account, a.root.ID)}, nil
@@ -118,6 +142,9 @@ func (a *Authorizer) Claim(snap *state.Snapshot, r *http.Request, scope sigv4.Sc
 	key := snap.AccessKey(auth.AccessKeyID)
 	if key == nil || !key.Key.Active {
 		return nil, sigv4.UnknownKey()
+	}
+	if key.Key.User == state.RootUser {
+		return &Claim{a, auth, scope, key.Secret, RootCaller(key.Key.Account, key.Key.ID)}, nil
 	}
 	user := snap.User(key.Key.Account, key.Key.User)
 	if user == nil {
@@ -131,5 +158,19 @@ func (c *Claim) Prove(r *http.Request, bodyHash [32]byte) (*Caller, error) {
 	if err := c.a.verifier.Verify(r, c.auth, c.scope, c.secret.Reveal(), bodyHash); err != nil {
 		return nil, err
 	}
+	c.noteUse()
 	return c.caller, nil
+}
+
+// noteUse tells which key, or which role, was used.
+func (c *Claim) noteUse() {
+	id := c.caller.AccessKeyID
+	if c.caller.Principal.Type == policy.AssumedRole {
+		id, _, _ = strings.Cut(c.caller.Principal.ID, ":")
+	} else if c.caller.Temporary != nil || id == c.a.root.ID {
+		return
+	}
+	if c.a.used != nil {
+		c.a.used(id, c.auth.Service, c.auth.Region)
+	}
 }

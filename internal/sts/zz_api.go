@@ -4,13 +4,20 @@ package sts
 
 import (
 	"context"
+	"time"
 
 	"furl/internal/awsapi"
 )
 
 // API is the service: one method for every operation that is served.
 type API interface {
+	AssumeRole(ctx context.Context, in *AssumeRoleRequest) (*AssumeRoleResponse, error)
+	AssumeRoleWithWebIdentity(ctx context.Context, in *AssumeRoleWithWebIdentityRequest) (*AssumeRoleWithWebIdentityResponse, error)
+	DecodeAuthorizationMessage(ctx context.Context, in *DecodeAuthorizationMessageRequest) (*DecodeAuthorizationMessageResponse, error)
+	GetAccessKeyInfo(ctx context.Context, in *GetAccessKeyInfoRequest) (*GetAccessKeyInfoResponse, error)
 	GetCallerIdentity(ctx context.Context, in *GetCallerIdentityRequest) (*GetCallerIdentityResponse, error)
+	GetFederationToken(ctx context.Context, in *GetFederationTokenRequest) (*GetFederationTokenResponse, error)
+	GetSessionToken(ctx context.Context, in *GetSessionTokenRequest) (*GetSessionTokenResponse, error)
 }
 
 // Operations describes the service on the wire and calls a. A nil a serves to make a client.
@@ -23,7 +30,13 @@ func Operations(a API) awsapi.Service {
 		Namespace:   "https://sts.amazonaws.com/doc/2011-06-15/",
 		Constraints: constraints(),
 		Operations: []awsapi.Operation{
+			awsapi.Op(awsapi.OpMeta{Name: "AssumeRole"}, a, API.AssumeRole),
+			awsapi.Op(awsapi.OpMeta{Name: "AssumeRoleWithWebIdentity", Unsigned: true}, a, API.AssumeRoleWithWebIdentity),
+			awsapi.Op(awsapi.OpMeta{Name: "DecodeAuthorizationMessage"}, a, API.DecodeAuthorizationMessage),
+			awsapi.Op(awsapi.OpMeta{Name: "GetAccessKeyInfo"}, a, API.GetAccessKeyInfo),
 			awsapi.Op(awsapi.OpMeta{Name: "GetCallerIdentity"}, a, API.GetCallerIdentity),
+			awsapi.Op(awsapi.OpMeta{Name: "GetFederationToken"}, a, API.GetFederationToken),
+			awsapi.Op(awsapi.OpMeta{Name: "GetSessionToken"}, a, API.GetSessionToken),
 		},
 	}
 }
@@ -40,9 +53,131 @@ func NewClient(c awsapi.ClientConfig) (*Client, error) {
 	return &Client{calls}, nil
 }
 
+// AssumeRole calls the operation of that name.
+func (c *Client) AssumeRole(ctx context.Context, in *AssumeRoleRequest) (*AssumeRoleResponse, error) {
+	return awsapi.Call[AssumeRoleRequest, AssumeRoleResponse](ctx, c.calls, "AssumeRole", in)
+}
+
+// AssumeRoleWithWebIdentity calls the operation of that name.
+func (c *Client) AssumeRoleWithWebIdentity(ctx context.Context, in *AssumeRoleWithWebIdentityRequest) (*AssumeRoleWithWebIdentityResponse, error) {
+	return awsapi.Call[AssumeRoleWithWebIdentityRequest, AssumeRoleWithWebIdentityResponse](ctx, c.calls, "AssumeRoleWithWebIdentity", in)
+}
+
+// DecodeAuthorizationMessage calls the operation of that name.
+func (c *Client) DecodeAuthorizationMessage(ctx context.Context, in *DecodeAuthorizationMessageRequest) (*DecodeAuthorizationMessageResponse, error) {
+	return awsapi.Call[DecodeAuthorizationMessageRequest, DecodeAuthorizationMessageResponse](ctx, c.calls, "DecodeAuthorizationMessage", in)
+}
+
+// GetAccessKeyInfo calls the operation of that name.
+func (c *Client) GetAccessKeyInfo(ctx context.Context, in *GetAccessKeyInfoRequest) (*GetAccessKeyInfoResponse, error) {
+	return awsapi.Call[GetAccessKeyInfoRequest, GetAccessKeyInfoResponse](ctx, c.calls, "GetAccessKeyInfo", in)
+}
+
 // GetCallerIdentity calls the operation of that name.
 func (c *Client) GetCallerIdentity(ctx context.Context, in *GetCallerIdentityRequest) (*GetCallerIdentityResponse, error) {
 	return awsapi.Call[GetCallerIdentityRequest, GetCallerIdentityResponse](ctx, c.calls, "GetCallerIdentity", in)
+}
+
+// GetFederationToken calls the operation of that name.
+func (c *Client) GetFederationToken(ctx context.Context, in *GetFederationTokenRequest) (*GetFederationTokenResponse, error) {
+	return awsapi.Call[GetFederationTokenRequest, GetFederationTokenResponse](ctx, c.calls, "GetFederationToken", in)
+}
+
+// GetSessionToken calls the operation of that name.
+func (c *Client) GetSessionToken(ctx context.Context, in *GetSessionTokenRequest) (*GetSessionTokenResponse, error) {
+	return awsapi.Call[GetSessionTokenRequest, GetSessionTokenResponse](ctx, c.calls, "GetSessionToken", in)
+}
+
+// AssumeRoleRequest is a structure of the API.
+type AssumeRoleRequest struct {
+	RoleArn                 string `aws:"required" shape:"arnType"`
+	RoleSessionName         string `aws:"required" shape:"roleSessionNameType"`
+	PolicyArns              []PolicyDescriptorType
+	Policy                  *string           `shape:"unrestrictedSessionPolicyDocumentType"`
+	DurationSeconds         *int              `shape:"roleDurationSecondsType"`
+	Tags                    []Tag             `shape:"tagListType"`
+	TransitiveTagKeys       []string          `shape:"tagKeyListType"`
+	ExternalId              *string           `shape:"externalIdType"`
+	SerialNumber            *string           `shape:"serialNumberType"`
+	TokenCode               *string           `shape:"tokenCodeType"`
+	SourceIdentity          *string           `shape:"sourceIdentityType"`
+	ProvidedContexts        []ProvidedContext `shape:"ProvidedContextsListType"`
+	MinimumSessionTokenSize *int              `shape:"minimumSessionTokenSizeType"`
+}
+
+// AssumeRoleResponse is a structure of the API.
+type AssumeRoleResponse struct {
+	Credentials             *Credentials
+	AssumedRoleUser         *AssumedRoleUser
+	PackedPolicySize        *int
+	SourceIdentity          *string
+	SessionTokenUtilization *int
+	SessionTokenSize        *int
+}
+
+// AssumeRoleWithWebIdentityRequest is a structure of the API.
+type AssumeRoleWithWebIdentityRequest struct {
+	RoleArn                 string  `aws:"required" shape:"arnType"`
+	RoleSessionName         string  `aws:"required" shape:"roleSessionNameType"`
+	WebIdentityToken        string  `aws:"required" shape:"clientTokenType"`
+	ProviderId              *string `shape:"urlType"`
+	PolicyArns              []PolicyDescriptorType
+	Policy                  *string `shape:"sessionPolicyDocumentType"`
+	DurationSeconds         *int    `shape:"roleDurationSecondsType"`
+	MinimumSessionTokenSize *int    `shape:"minimumSessionTokenSizeType"`
+}
+
+// AssumeRoleWithWebIdentityResponse is a structure of the API.
+type AssumeRoleWithWebIdentityResponse struct {
+	Credentials                 *Credentials
+	SubjectFromWebIdentityToken *string
+	AssumedRoleUser             *AssumedRoleUser
+	PackedPolicySize            *int
+	Provider                    *string
+	Audience                    *string
+	SourceIdentity              *string
+	SessionTokenUtilization     *int
+	SessionTokenSize            *int
+}
+
+// AssumedRoleUser is a structure of the API.
+type AssumedRoleUser struct {
+	AssumedRoleId string `aws:"required"`
+	Arn           string `aws:"required"`
+}
+
+// Credentials is a structure of the API.
+type Credentials struct {
+	AccessKeyId     string    `aws:"required"`
+	SecretAccessKey string    `aws:"required"`
+	SessionToken    string    `aws:"required"`
+	Expiration      time.Time `aws:"required"`
+}
+
+// DecodeAuthorizationMessageRequest is a structure of the API.
+type DecodeAuthorizationMessageRequest struct {
+	EncodedMessage string `aws:"required" shape:"encodedMessageType"`
+}
+
+// DecodeAuthorizationMessageResponse is a structure of the API.
+type DecodeAuthorizationMessageResponse struct {
+	DecodedMessage *string
+}
+
+// FederatedUser is a structure of the API.
+type FederatedUser struct {
+	FederatedUserId string `aws:"required"`
+	Arn             string `aws:"required"`
+}
+
+// GetAccessKeyInfoRequest is a structure of the API.
+type GetAccessKeyInfoRequest struct {
+	AccessKeyId string `aws:"required" shape:"accessKeyIdType"`
+}
+
+// GetAccessKeyInfoResponse is a structure of the API.
+type GetAccessKeyInfoResponse struct {
+	Account *string
 }
 
 // GetCallerIdentityRequest is a structure of the API.
@@ -56,7 +191,121 @@ type GetCallerIdentityResponse struct {
 	Arn     *string
 }
 
+// GetFederationTokenRequest is a structure of the API.
+type GetFederationTokenRequest struct {
+	Name                    string  `aws:"required" shape:"userNameType"`
+	Policy                  *string `shape:"sessionPolicyDocumentType"`
+	PolicyArns              []PolicyDescriptorType
+	DurationSeconds         *int  `shape:"durationSecondsType"`
+	Tags                    []Tag `shape:"tagListType"`
+	MinimumSessionTokenSize *int  `shape:"minimumSessionTokenSizeType"`
+}
+
+// GetFederationTokenResponse is a structure of the API.
+type GetFederationTokenResponse struct {
+	Credentials             *Credentials
+	FederatedUser           *FederatedUser
+	PackedPolicySize        *int
+	SessionTokenUtilization *int
+	SessionTokenSize        *int
+}
+
+// GetSessionTokenRequest is a structure of the API.
+type GetSessionTokenRequest struct {
+	DurationSeconds         *int    `shape:"durationSecondsType"`
+	SerialNumber            *string `shape:"serialNumberType"`
+	TokenCode               *string `shape:"tokenCodeType"`
+	MinimumSessionTokenSize *int    `shape:"minimumSessionTokenSizeType"`
+}
+
+// GetSessionTokenResponse is a structure of the API.
+type GetSessionTokenResponse struct {
+	Credentials             *Credentials
+	SessionTokenUtilization *int
+	SessionTokenSize        *int
+}
+
+// PolicyDescriptorType is a structure of the API.
+type PolicyDescriptorType struct {
+	Arn *string `aws:"name=arn" shape:"arnType"`
+}
+
+// ProvidedContext is a structure of the API.
+type ProvidedContext struct {
+	ProviderArn      *string `shape:"arnType"`
+	ContextAssertion *string `shape:"contextAssertionType"`
+}
+
+// Tag is a structure of the API.
+type Tag struct {
+	Key   string `aws:"required" shape:"tagKeyType"`
+	Value string `aws:"required" shape:"tagValueType"`
+}
+
+// ExpiredTokenException makes the error of that name, status 400.
+func ExpiredTokenException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "ExpiredTokenException", Status: 400, Fault: awsapi.Sender}, format, args...)
+}
+
+// IDPCommunicationErrorException makes the error of that name, status 400.
+func IDPCommunicationErrorException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "IDPCommunicationError", Status: 400, Fault: awsapi.Sender}, format, args...)
+}
+
+// IDPRejectedClaimException makes the error of that name, status 403.
+func IDPRejectedClaimException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "IDPRejectedClaim", Status: 403, Fault: awsapi.Sender}, format, args...)
+}
+
+// InvalidAuthorizationMessageException makes the error of that name, status 400.
+func InvalidAuthorizationMessageException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "InvalidAuthorizationMessageException", Status: 400, Fault: awsapi.Sender}, format, args...)
+}
+
+// InvalidIdentityTokenException makes the error of that name, status 400.
+func InvalidIdentityTokenException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "InvalidIdentityToken", Status: 400, Fault: awsapi.Sender}, format, args...)
+}
+
+// MalformedPolicyDocumentException makes the error of that name, status 400.
+func MalformedPolicyDocumentException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "MalformedPolicyDocument", Status: 400, Fault: awsapi.Sender}, format, args...)
+}
+
+// PackedPolicyTooLargeException makes the error of that name, status 400.
+func PackedPolicyTooLargeException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "PackedPolicyTooLarge", Status: 400, Fault: awsapi.Sender}, format, args...)
+}
+
+// RegionDisabledException makes the error of that name, status 403.
+func RegionDisabledException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "RegionDisabledException", Status: 403, Fault: awsapi.Sender}, format, args...)
+}
+
 // constraints are the restrictions on what requests hold, by the model's shape.
 func constraints() map[string]awsapi.Constraint {
-	return map[string]awsapi.Constraint{}
+	return map[string]awsapi.Constraint{
+		"ProvidedContextsListType":              {Min: new(1.0), Max: new(5.0)},
+		"accessKeyIdType":                       {Min: new(16.0), Max: new(128.0), Pattern: `[\w]*`},
+		"arnType":                               {Min: new(20.0), Max: new(2048.0), Pattern: `[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+`},
+		"clientTokenType":                       {Min: new(4.0), Max: new(20000.0), Sensitive: true},
+		"contextAssertionType":                  {Min: new(4.0), Max: new(2048.0)},
+		"durationSecondsType":                   {Min: new(900.0), Max: new(129600.0)},
+		"encodedMessageType":                    {Min: new(1.0), Max: new(10240.0)},
+		"externalIdType":                        {Min: new(2.0), Max: new(1224.0), Pattern: `[\w+=,.@:\/-]*`},
+		"minimumSessionTokenSizeType":           {Min: new(0.0), Max: new(4096.0)},
+		"roleDurationSecondsType":               {Min: new(900.0), Max: new(43200.0)},
+		"roleSessionNameType":                   {Min: new(2.0), Max: new(64.0), Pattern: `[\w+=,.@-]*`},
+		"serialNumberType":                      {Min: new(9.0), Max: new(256.0), Pattern: `[\w+=/:,.@-]*`},
+		"sessionPolicyDocumentType":             {Min: new(1.0), Max: new(2048.0), Pattern: `[\u0009\u000A\u000D\u0020-\u00FF]+`},
+		"sourceIdentityType":                    {Min: new(2.0), Max: new(64.0), Pattern: `[\w+=,.@-]*`},
+		"tagKeyListType":                        {Max: new(50.0), Member: "tagKeyType"},
+		"tagKeyType":                            {Min: new(1.0), Max: new(128.0), Pattern: `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`},
+		"tagListType":                           {Max: new(50.0)},
+		"tagValueType":                          {Min: new(0.0), Max: new(256.0), Pattern: `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`},
+		"tokenCodeType":                         {Min: new(6.0), Max: new(6.0), Pattern: `[\d]*`},
+		"unrestrictedSessionPolicyDocumentType": {Min: new(1.0), Pattern: `[\u0009\u000A\u000D\u0020-\u00FF]+`},
+		"urlType":                               {Min: new(4.0), Max: new(2048.0)},
+		"userNameType":                          {Min: new(2.0), Max: new(32.0), Pattern: `[\w+=,.@-]*`},
+	}
 }

@@ -42,7 +42,9 @@ type House struct {
 	State *state.State
 	Store *sqlite.Store
 	Judge *authz.Authorizer
-	Clock *Clock
+	// Sessions makes the temporary credentials that Judge knows.
+	Sessions *authz.Sessions
+	Clock    *Clock
 	// Root is the account's root.
 	Root Who
 
@@ -53,6 +55,8 @@ type House struct {
 type Who struct {
 	Name, ARN, ID string
 	KeyID, Secret string
+	// Token is the session token of temporary credentials.
+	Token string
 }
 
 // New makes a House with nobody in it but root. dual is authz.Options.DualURLAuth.
@@ -68,7 +72,11 @@ func New(t testing.TB, dual bool) *House {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.check(h.Store.Close()) })
-	h.State, err = state.Open(t.Context(), h.Store, state.Options{SealKey: state.NewSealKey(), Logger: slog.New(slog.DiscardHandler)})
+	seal := state.NewSealKey()
+	if h.Sessions, err = authz.NewSessions(seal, h.Clock.Now); err != nil {
+		t.Fatal(err)
+	}
+	h.State, err = state.Open(t.Context(), h.Store, state.Options{SealKey: seal, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +85,7 @@ func New(t testing.TB, dual bool) *House {
 	h.check(err)
 	h.Judge = authz.New(authz.Options{
 		Root:        authz.RootKey{Account: Account, ID: h.Root.KeyID, Secret: state.NewSecret(h.Root.Secret)},
+		Sessions:    h.Sessions,
 		Verifier:    sigv4.NewVerifier(h.Clock.Now),
 		Region:      Region,
 		DualURLAuth: dual,
@@ -118,6 +127,52 @@ func (h *House) SetPolicy(user, document string) error {
 	return err
 }
 
+// Role makes a role of an account of the test's with policies, one a document.
+func (h *House) Role(account, name, trust string, policies ...string) *state.RoleEntry {
+	h.t.Helper()
+	r := &state.Role{
+		Account: account, Name: name, Path: "/", ID: "AROA" + fixed(account+name+h.Clock.Now().String(), 17), Created: h.Clock.Now(),
+		MaxSession: 3600, Trust: trust, Policies: map[string]string{},
+	}
+	for i, doc := range policies {
+		r.Policies["p"+string(rune('0'+i))] = doc
+	}
+	h.check(h.State.CreateRole(context.Background(), r))
+	return h.State.Snapshot().Role(account, name)
+}
+
+// RemoveRole deletes a role of the house's account.
+func (h *House) RemoveRole(name string) {
+	h.t.Helper()
+	h.check(h.State.DeleteRole(context.Background(), Account, name, func(*state.Role) error { return nil }))
+}
+
+// Session makes temporary credentials.
+func (h *House) Session(s authz.Session) Who {
+	h.t.Helper()
+	c, err := h.Sessions.Issue(&s)
+	h.check(err)
+	return Who{Name: s.Name, ARN: s.ARN(), ID: s.IssuerID + ":" + s.Name, KeyID: c.AccessKeyID, Secret: c.Secret.Reveal(), Token: c.Token.Reveal()}
+}
+
+// RoleSession makes temporary credentials of a role for an hour.
+func (h *House) RoleSession(r *state.RoleEntry, name string) Who {
+	h.t.Helper()
+	return h.Session(authz.Session{
+		Kind: authz.RoleSession, Account: r.Role.Account, Issuer: r.Role.Name, IssuerID: r.Role.ID, Name: name,
+		Expires: h.Clock.Now().Add(time.Hour).Unix(),
+	})
+}
+
+// OtherAccount makes a second account and returns its root.
+func (h *House) OtherAccount(id string) Who {
+	h.t.Helper()
+	w := Who{ARN: arn.Root(id), ID: id, KeyID: "AKIA" + fixed("root"+id, 16), Secret: "secret/of/root/" + fixed(id, 25)}
+	k := &state.AccessKey{ID: w.KeyID, Active: true, Created: h.Clock.Now()}
+	h.check(h.State.CreateAccount(context.Background(), &state.Account{ID: id, Created: h.Clock.Now()}, k, state.NewSecret(w.Secret)))
+	return w
+}
+
 // Remove deletes a user with its key.
 func (h *House) Remove(w Who) {
 	h.t.Helper()
@@ -152,7 +207,7 @@ func (h *House) Serve(services ...Served) string {
 		g.services[s.Service.Name] = s
 		offered = append(offered, s.Service)
 	}
-	server, err := awsapi.NewServer(awsapi.Hooks{Authenticate: g.authenticate, Authorize: g.authorize, Done: g.done}, offered...)
+	server, err := awsapi.NewServer(awsapi.Hooks{Authenticate: g.authenticate, Unsigned: g.unsigned, Authorize: g.authorize, Done: g.done}, offered...)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -177,6 +232,10 @@ func (g gate) authenticate(r *http.Request, service string, body []byte) (contex
 		return nil, awsapi.SignatureDoesNotMatch("%s", err)
 	}
 	return authz.WithCaller(r.Context(), caller, authz.NewEnv(r, g.house.Clock.Now())), nil
+}
+
+func (g gate) unsigned(r *http.Request, _ string) (context.Context, error) {
+	return authz.WithCaller(r.Context(), authz.Anonymous(), authz.NewEnv(r, g.house.Clock.Now())), nil
 }
 
 func (g gate) authorize(ctx context.Context, op *awsapi.Operation, in any) error {
@@ -227,5 +286,5 @@ func Refused(t testing.TB, err error, code, message string) {
 
 // Sign signs a request as a caller.
 func (h *House) Sign(r *http.Request, w Who, service string, body []byte) {
-	sigv4.Sign(r, sigv4.Credentials{AccessKeyID: w.KeyID, SecretAccessKey: w.Secret}, Region, service, h.Clock.Now(), body)
+	sigv4.Sign(r, sigv4.Credentials{AccessKeyID: w.KeyID, SecretAccessKey: w.Secret, SessionToken: w.Token}, Region, service, h.Clock.Now(), body)
 }
