@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"furl/internal/authz/authztest"
@@ -121,16 +123,22 @@ func TestEveryOperationIsAuthorized(t *testing.T) {
 	if err := errors.Join(
 		only(root.CreateUser(t.Context(), &iam.CreateUserRequest{UserName: "pathed", Path: new("/team/")})),
 		createRole("runner", lambdaTrust)(t.Context(), root),
+		createGroup("crew")(t.Context(), root),
+		createPolicy("pol", allowAll)(t.Context(), root),
 	); err != nil {
 		t.Fatal(err)
 	}
 	tried := map[string]bool{}
-	for _, a := range accesses() {
+	for _, a := range slices.Concat(userAccesses(), groupAccesses(), roleAccesses(), policyAccesses(), accountAccesses(), accesses()) {
 		tried[a.action] = true
 		t.Run(a.action, func(t *testing.T) {
 			resource := a.resource
 			if resource == "caller" {
 				resource = caller.ARN
+			}
+			pattern := resource
+			if !strings.HasPrefix(pattern, "arn:") {
+				pattern = "*" // no policy can name such a resource
 			}
 			set := func(doc string) {
 				t.Helper()
@@ -143,9 +151,9 @@ func TestEveryOperationIsAuthorized(t *testing.T) {
 
 			set(document(statement("Allow", "*", "arn:aws:iam::111122223333:policy/other")))
 			authztest.Refused(t, a.do(t.Context(), h.as(caller)), "AccessDenied", implicit)
-			set(document(statement("Allow", a.action, "*") + "," + statement("Deny", a.action, resource)))
+			set(document(statement("Allow", a.action, "*") + "," + statement("Deny", a.action, pattern)))
 			authztest.Refused(t, a.do(t.Context(), h.as(caller)), "AccessDenied", refused+" with an explicit deny in an identity-based policy")
-			set(document(statement("Allow", a.action, resource)))
+			set(document(statement("Allow", a.action, pattern)))
 			if e, ok := errors.AsType[*awsapi.Error](a.do(t.Context(), h.as(caller))); ok && e.Code == "AccessDenied" {
 				t.Errorf("allowed on %s: %v", resource, e)
 			}

@@ -127,3 +127,20 @@ func (s *Service) DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyReques
 	err = s.state.DeleteAccessKey(ctx, user.Account, user.Name, in.AccessKeyId)
 	return stateError(err, noKey(in.AccessKeyId))
 }
+
+// GetAccessKeyLastUsed says when and for what an access key of the account was
+// used last, up to a minute late.
+func (s *Service) GetAccessKeyLastUsed(ctx context.Context, in *GetAccessKeyLastUsedRequest) (*GetAccessKeyLastUsedResponse, error) {
+	k := s.state.Snapshot().AccessKey(in.AccessKeyId)
+	if k == nil || k.Key.Account != account(ctx) {
+		return nil, noKey(in.AccessKeyId)
+	}
+	out := &GetAccessKeyLastUsedResponse{
+		UserName:          nonEmpty(k.Key.User),
+		AccessKeyLastUsed: &AccessKeyLastUsed{ServiceName: "N/A", Region: "N/A"},
+	}
+	if u := s.state.LastUse(k.Key.ID); u != nil {
+		out.AccessKeyLastUsed = &AccessKeyLastUsed{LastUsedDate: &u.At, ServiceName: u.Service, Region: u.Region}
+	}
+	return out, nil
+}

@@ -20,7 +20,7 @@ func noRole(name string) *awsapi.Error {
 
 // CreateRole makes a role with its trust policy.
 func (s *Service) CreateRole(ctx context.Context, in *CreateRoleRequest) (*CreateRoleResponse, error) {
-	if err := noBoundary(in.PermissionsBoundary); err != nil {
+	if err := s.checkBoundary(ctx, in.PermissionsBoundary); err != nil {
 		return nil, err
 	}
 	tags, err := tagMap(in.Tags)
@@ -42,18 +42,22 @@ func (s *Service) CreateRole(ctx context.Context, in *CreateRoleRequest) (*Creat
 		Trust:        in.AssumeRolePolicyDocument,
 		Tags:         tags,
 		PrincipalIDs: ids,
+		Boundary:     value(in.PermissionsBoundary),
 	}
 	if in.MaxSessionDuration != nil {
 		r.MaxSession = *in.MaxSessionDuration
 	}
 	if err := s.state.CreateRole(ctx, r); err != nil {
-		if errors.Is(err, state.ErrExists) {
+		switch {
+		case errors.Is(err, state.ErrExists):
 			return nil, EntityAlreadyExistsException("Role with name %s already exists.", in.RoleName)
+		case errors.Is(err, state.ErrNoPolicy):
+			return nil, noScope(r.Boundary)
 		}
 		return nil, err
 	}
 	out := renderRole(r, arn.Role(r.Account, r.Path, r.Name))
-	out.Tags = renderTags(tags)
+	out.Tags, out.PermissionsBoundary = renderTags(tags), renderBoundary(r.Boundary)
 	return &CreateRoleResponse{Role: out}, nil
 }
 
@@ -96,10 +100,68 @@ func (s *Service) GetRole(ctx context.Context, in *GetRoleRequest) (*GetRoleResp
 	if r == nil {
 		return nil, noRole(in.RoleName)
 	}
-	out := renderRole(r.Role, r.ARN)
-	out.Tags = renderTags(r.Role.Tags)
-	out.MaxSessionDuration, out.RoleLastUsed = &r.Role.MaxSession, &RoleLastUsed{}
-	return &GetRoleResponse{Role: out}, nil
+	return &GetRoleResponse{Role: s.renderWholeRole(r.Role, r.ARN)}, nil
+}
+
+// renderWholeRole is a role with all that there is to show of it.
+func (s *Service) renderWholeRole(r *state.Role, arn string) Role {
+	out := renderRole(r, arn)
+	out.Tags, out.PermissionsBoundary = renderTags(r.Tags), renderBoundary(r.Boundary)
+	out.MaxSessionDuration, out.RoleLastUsed = &r.MaxSession, s.lastUsed(r)
+	return out
+}
+
+// lastUsed says when a session of a role last made a request; empty if never.
+func (s *Service) lastUsed(r *state.Role) *RoleLastUsed {
+	if u := s.state.LastUse(r.ID); u != nil {
+		return &RoleLastUsed{LastUsedDate: &u.At, Region: &u.Region}
+	}
+	return &RoleLastUsed{}
+}
+
+// UpdateRole changes the description and the longest session of a role; what is
+// not given stays.
+func (s *Service) UpdateRole(ctx context.Context, in *UpdateRoleRequest) (*UpdateRoleResponse, error) {
+	_, err := s.state.UpdateRole(ctx, account(ctx), in.RoleName, func(r *state.Role) error {
+		if in.Description != nil {
+			r.Description = *in.Description
+		}
+		if in.MaxSessionDuration != nil {
+			r.MaxSession = *in.MaxSessionDuration
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, stateError(err, noRole(in.RoleName))
+	}
+	return &UpdateRoleResponse{}, nil
+}
+
+// UpdateRoleDescription changes the description of a role and shows the role.
+func (s *Service) UpdateRoleDescription(ctx context.Context, in *UpdateRoleDescriptionRequest) (*UpdateRoleDescriptionResponse, error) {
+	r, err := s.state.UpdateRole(ctx, account(ctx), in.RoleName, func(r *state.Role) error {
+		r.Description = in.Description
+		return nil
+	})
+	if err != nil {
+		return nil, stateError(err, noRole(in.RoleName))
+	}
+	out := s.renderWholeRole(r, arn.Role(r.Account, r.Path, r.Name))
+	out.RoleLastUsed = nil
+	return &UpdateRoleDescriptionResponse{Role: &out}, nil
+}
+
+// UpdateAssumeRolePolicy replaces the trust policy of a role.
+func (s *Service) UpdateAssumeRolePolicy(ctx context.Context, in *UpdateAssumeRolePolicyRequest) error {
+	ids, err := s.checkTrust(in.PolicyDocument)
+	if err != nil {
+		return err
+	}
+	_, err = s.state.UpdateRole(ctx, account(ctx), in.RoleName, func(r *state.Role) error {
+		r.Trust, r.PrincipalIDs = in.PolicyDocument, ids
+		return nil
+	})
+	return stateError(err, noRole(in.RoleName))
 }
 
 // ListRoles lists the roles below a path by name.
@@ -126,7 +188,10 @@ func (s *Service) ListRoles(ctx context.Context, in *ListRolesRequest) (*ListRol
 // DeleteRole removes a role that has no policies left.
 func (s *Service) DeleteRole(ctx context.Context, in *DeleteRoleRequest) error {
 	err := s.state.DeleteRole(ctx, account(ctx), in.RoleName, func(r *state.Role) error {
-		if len(r.Policies) > 0 {
+		switch {
+		case len(r.Attached) > 0:
+			return DeleteConflictException("Cannot delete entity, must detach all policies first.")
+		case len(r.Policies) > 0:
 			return DeleteConflictException("Cannot delete entity, must delete policies first.")
 		}
 		return nil

@@ -83,6 +83,18 @@ func putRolePolicy(role, policy, doc string) func(context.Context, *iam.Client) 
 	}
 }
 
+func createGroup(name string) func(context.Context, *iam.Client) error {
+	return func(ctx context.Context, c *iam.Client) error {
+		return only(c.CreateGroup(ctx, &iam.CreateGroupRequest{GroupName: name}))
+	}
+}
+
+func createPolicy(name, doc string) func(context.Context, *iam.Client) error {
+	return func(ctx context.Context, c *iam.Client) error {
+		return only(c.CreatePolicy(ctx, &iam.CreatePolicyRequest{PolicyName: name, PolicyDocument: doc}))
+	}
+}
+
 const (
 	allowAll    = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`
 	lambdaTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`

@@ -17,18 +17,9 @@ func noUser(name string) *awsapi.Error {
 	return NoSuchEntityException("The user with name %s cannot be found.", name)
 }
 
-// noBoundary answers for a permissions boundary: there are no managed policies
-// that could be one.
-func noBoundary(boundary *string) error {
-	if boundary == nil {
-		return nil
-	}
-	return NoSuchEntityException("Scope ARN: %s does not exist or is not attachable.", *boundary)
-}
-
 // CreateUser makes a user without keys or policies.
 func (s *Service) CreateUser(ctx context.Context, in *CreateUserRequest) (*CreateUserResponse, error) {
-	if err := noBoundary(in.PermissionsBoundary); err != nil {
+	if err := s.checkBoundary(ctx, in.PermissionsBoundary); err != nil {
 		return nil, err
 	}
 	tags, err := tagMap(in.Tags)
@@ -42,16 +33,25 @@ func (s *Service) CreateUser(ctx context.Context, in *CreateUserRequest) (*Creat
 		ID:      newID("AIDA", 21),
 		Created: s.created(),
 		Tags:    tags,
+
+		Boundary: value(in.PermissionsBoundary),
 	}
 	if err := s.state.CreateUser(ctx, u); err != nil {
-		if errors.Is(err, state.ErrExists) {
-			return nil, EntityAlreadyExistsException("User with name %s already exists.", in.UserName)
+		switch {
+		case errors.Is(err, state.ErrExists):
+			return nil, userExists(in.UserName)
+		case errors.Is(err, state.ErrNoPolicy):
+			return nil, noScope(u.Boundary)
 		}
 		return nil, err
 	}
 	out := renderUser(u, arn.User(u.Account, u.Path, u.Name))
-	out.Tags = renderTags(tags)
+	out.Tags, out.PermissionsBoundary = renderTags(tags), renderBoundary(u.Boundary)
 	return &CreateUserResponse{User: &out}, nil
+}
+
+func userExists(name string) error {
+	return EntityAlreadyExistsException("User with name %s already exists.", name)
 }
 
 func pathOf(path *string) string {
@@ -76,7 +76,7 @@ func (s *Service) GetUser(ctx context.Context, in *GetUserRequest) (*GetUserResp
 		return nil, noUser(name)
 	}
 	out := renderUser(u.User, u.ARN)
-	out.Tags = renderTags(u.User.Tags)
+	out.Tags, out.PermissionsBoundary = renderTags(u.User.Tags), renderBoundary(u.User.Boundary)
 	return &GetUserResponse{User: out}, nil
 }
 
@@ -135,12 +135,26 @@ func paginate[T any](all []T, marker *string, maxItems *int, op string, key func
 	return page, next, nil
 }
 
-// DeleteUser removes a user that has neither keys nor policies left.
+// UpdateUser gives a user another name or path. Its unique id, keys, groups and
+// policies stay.
+func (s *Service) UpdateUser(ctx context.Context, in *UpdateUserRequest) error {
+	err := s.state.RenameUser(ctx, account(ctx), in.UserName, value(in.NewUserName), value(in.NewPath))
+	if errors.Is(err, state.ErrExists) {
+		return userExists(value(in.NewUserName))
+	}
+	return stateError(err, noUser(in.UserName))
+}
+
+// DeleteUser removes a user that has nothing left: no keys, groups or policies.
 func (s *Service) DeleteUser(ctx context.Context, in *DeleteUserRequest) error {
 	err := s.state.DeleteUser(ctx, account(ctx), in.UserName, func(u *state.User) error {
 		switch {
 		case len(u.Keys) > 0:
 			return DeleteConflictException("Cannot delete entity, must delete access keys first.")
+		case len(u.Groups) > 0:
+			return DeleteConflictException("Cannot delete entity, must remove users from group first.")
+		case len(u.Attached) > 0:
+			return DeleteConflictException("Cannot delete entity, must detach all policies first.")
 		case len(u.Policies) > 0:
 			return DeleteConflictException("Cannot delete entity, must delete policies first.")
 		}

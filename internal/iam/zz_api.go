@@ -14,23 +14,92 @@ type API interface {
 	CreateUser(ctx context.Context, in *CreateUserRequest) (*CreateUserResponse, error)
 	GetUser(ctx context.Context, in *GetUserRequest) (*GetUserResponse, error)
 	ListUsers(ctx context.Context, in *ListUsersRequest) (*ListUsersResponse, error)
+	UpdateUser(ctx context.Context, in *UpdateUserRequest) error
 	DeleteUser(ctx context.Context, in *DeleteUserRequest) error
+	TagUser(ctx context.Context, in *TagUserRequest) error
+	UntagUser(ctx context.Context, in *UntagUserRequest) error
+	ListUserTags(ctx context.Context, in *ListUserTagsRequest) (*ListUserTagsResponse, error)
+	PutUserPermissionsBoundary(ctx context.Context, in *PutUserPermissionsBoundaryRequest) error
+	DeleteUserPermissionsBoundary(ctx context.Context, in *DeleteUserPermissionsBoundaryRequest) error
 	CreateAccessKey(ctx context.Context, in *CreateAccessKeyRequest) (*CreateAccessKeyResponse, error)
 	ListAccessKeys(ctx context.Context, in *ListAccessKeysRequest) (*ListAccessKeysResponse, error)
 	UpdateAccessKey(ctx context.Context, in *UpdateAccessKeyRequest) error
 	DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyRequest) error
+	GetAccessKeyLastUsed(ctx context.Context, in *GetAccessKeyLastUsedRequest) (*GetAccessKeyLastUsedResponse, error)
 	PutUserPolicy(ctx context.Context, in *PutUserPolicyRequest) error
 	GetUserPolicy(ctx context.Context, in *GetUserPolicyRequest) (*GetUserPolicyResponse, error)
 	ListUserPolicies(ctx context.Context, in *ListUserPoliciesRequest) (*ListUserPoliciesResponse, error)
 	DeleteUserPolicy(ctx context.Context, in *DeleteUserPolicyRequest) error
+	AttachUserPolicy(ctx context.Context, in *AttachUserPolicyRequest) error
+	DetachUserPolicy(ctx context.Context, in *DetachUserPolicyRequest) error
+	ListAttachedUserPolicies(ctx context.Context, in *ListAttachedUserPoliciesRequest) (*ListAttachedUserPoliciesResponse, error)
+	CreateGroup(ctx context.Context, in *CreateGroupRequest) (*CreateGroupResponse, error)
+	GetGroup(ctx context.Context, in *GetGroupRequest) (*GetGroupResponse, error)
+	ListGroups(ctx context.Context, in *ListGroupsRequest) (*ListGroupsResponse, error)
+	UpdateGroup(ctx context.Context, in *UpdateGroupRequest) error
+	DeleteGroup(ctx context.Context, in *DeleteGroupRequest) error
+	AddUserToGroup(ctx context.Context, in *AddUserToGroupRequest) error
+	RemoveUserFromGroup(ctx context.Context, in *RemoveUserFromGroupRequest) error
+	ListGroupsForUser(ctx context.Context, in *ListGroupsForUserRequest) (*ListGroupsForUserResponse, error)
+	PutGroupPolicy(ctx context.Context, in *PutGroupPolicyRequest) error
+	GetGroupPolicy(ctx context.Context, in *GetGroupPolicyRequest) (*GetGroupPolicyResponse, error)
+	ListGroupPolicies(ctx context.Context, in *ListGroupPoliciesRequest) (*ListGroupPoliciesResponse, error)
+	DeleteGroupPolicy(ctx context.Context, in *DeleteGroupPolicyRequest) error
+	AttachGroupPolicy(ctx context.Context, in *AttachGroupPolicyRequest) error
+	DetachGroupPolicy(ctx context.Context, in *DetachGroupPolicyRequest) error
+	ListAttachedGroupPolicies(ctx context.Context, in *ListAttachedGroupPoliciesRequest) (*ListAttachedGroupPoliciesResponse, error)
 	CreateRole(ctx context.Context, in *CreateRoleRequest) (*CreateRoleResponse, error)
 	GetRole(ctx context.Context, in *GetRoleRequest) (*GetRoleResponse, error)
 	ListRoles(ctx context.Context, in *ListRolesRequest) (*ListRolesResponse, error)
+	UpdateRole(ctx context.Context, in *UpdateRoleRequest) (*UpdateRoleResponse, error)
+	UpdateRoleDescription(ctx context.Context, in *UpdateRoleDescriptionRequest) (*UpdateRoleDescriptionResponse, error)
+	UpdateAssumeRolePolicy(ctx context.Context, in *UpdateAssumeRolePolicyRequest) error
 	DeleteRole(ctx context.Context, in *DeleteRoleRequest) error
+	TagRole(ctx context.Context, in *TagRoleRequest) error
+	UntagRole(ctx context.Context, in *UntagRoleRequest) error
+	ListRoleTags(ctx context.Context, in *ListRoleTagsRequest) (*ListRoleTagsResponse, error)
+	PutRolePermissionsBoundary(ctx context.Context, in *PutRolePermissionsBoundaryRequest) error
+	DeleteRolePermissionsBoundary(ctx context.Context, in *DeleteRolePermissionsBoundaryRequest) error
 	PutRolePolicy(ctx context.Context, in *PutRolePolicyRequest) error
 	GetRolePolicy(ctx context.Context, in *GetRolePolicyRequest) (*GetRolePolicyResponse, error)
 	ListRolePolicies(ctx context.Context, in *ListRolePoliciesRequest) (*ListRolePoliciesResponse, error)
 	DeleteRolePolicy(ctx context.Context, in *DeleteRolePolicyRequest) error
+	AttachRolePolicy(ctx context.Context, in *AttachRolePolicyRequest) error
+	DetachRolePolicy(ctx context.Context, in *DetachRolePolicyRequest) error
+	ListAttachedRolePolicies(ctx context.Context, in *ListAttachedRolePoliciesRequest) (*ListAttachedRolePoliciesResponse, error)
+	CreatePolicy(ctx context.Context, in *CreatePolicyRequest) (*CreatePolicyResponse, error)
+	GetPolicy(ctx context.Context, in *GetPolicyRequest) (*GetPolicyResponse, error)
+	ListPolicies(ctx context.Context, in *ListPoliciesRequest) (*ListPoliciesResponse, error)
+	DeletePolicy(ctx context.Context, in *DeletePolicyRequest) error
+	CreatePolicyVersion(ctx context.Context, in *CreatePolicyVersionRequest) (*CreatePolicyVersionResponse, error)
+	GetPolicyVersion(ctx context.Context, in *GetPolicyVersionRequest) (*GetPolicyVersionResponse, error)
+	ListPolicyVersions(ctx context.Context, in *ListPolicyVersionsRequest) (*ListPolicyVersionsResponse, error)
+	DeletePolicyVersion(ctx context.Context, in *DeletePolicyVersionRequest) error
+	SetDefaultPolicyVersion(ctx context.Context, in *SetDefaultPolicyVersionRequest) error
+	ListEntitiesForPolicy(ctx context.Context, in *ListEntitiesForPolicyRequest) (*ListEntitiesForPolicyResponse, error)
+	TagPolicy(ctx context.Context, in *TagPolicyRequest) error
+	UntagPolicy(ctx context.Context, in *UntagPolicyRequest) error
+	ListPolicyTags(ctx context.Context, in *ListPolicyTagsRequest) (*ListPolicyTagsResponse, error)
+	GetAccountSummary(ctx context.Context, in *GetAccountSummaryRequest) (*GetAccountSummaryResponse, error)
+	GetAccountAuthorizationDetails(ctx context.Context, in *GetAccountAuthorizationDetailsRequest) (*GetAccountAuthorizationDetailsResponse, error)
+	ListAccountAliases(ctx context.Context, in *ListAccountAliasesRequest) (*ListAccountAliasesResponse, error)
+	CreateAccountAlias(ctx context.Context, in *CreateAccountAliasRequest) error
+	DeleteAccountAlias(ctx context.Context, in *DeleteAccountAliasRequest) error
+	SimulatePrincipalPolicy(ctx context.Context, in *SimulatePrincipalPolicyRequest) (*SimulatePolicyResponse, error)
+	SimulateCustomPolicy(ctx context.Context, in *SimulateCustomPolicyRequest) (*SimulatePolicyResponse, error)
+	GetContextKeysForPrincipalPolicy(ctx context.Context, in *GetContextKeysForPrincipalPolicyRequest) (*GetContextKeysForPolicyResponse, error)
+	GetContextKeysForCustomPolicy(ctx context.Context, in *GetContextKeysForCustomPolicyRequest) (*GetContextKeysForPolicyResponse, error)
+	GetAccountPasswordPolicy(ctx context.Context, in *GetAccountPasswordPolicyRequest) (*GetAccountPasswordPolicyResponse, error)
+	GetInstanceProfile(ctx context.Context, in *GetInstanceProfileRequest) (*GetInstanceProfileResponse, error)
+	ListInstanceProfiles(ctx context.Context, in *ListInstanceProfilesRequest) (*ListInstanceProfilesResponse, error)
+	ListInstanceProfilesForRole(ctx context.Context, in *ListInstanceProfilesForRoleRequest) (*ListInstanceProfilesForRoleResponse, error)
+	GetLoginProfile(ctx context.Context, in *GetLoginProfileRequest) (*GetLoginProfileResponse, error)
+	DeleteLoginProfile(ctx context.Context, in *DeleteLoginProfileRequest) error
+	ListMFADevices(ctx context.Context, in *ListMFADevicesRequest) (*ListMFADevicesResponse, error)
+	ListVirtualMFADevices(ctx context.Context, in *ListVirtualMFADevicesRequest) (*ListVirtualMFADevicesResponse, error)
+	ListSSHPublicKeys(ctx context.Context, in *ListSSHPublicKeysRequest) (*ListSSHPublicKeysResponse, error)
+	ListSigningCertificates(ctx context.Context, in *ListSigningCertificatesRequest) (*ListSigningCertificatesResponse, error)
+	ListServiceSpecificCredentials(ctx context.Context, in *ListServiceSpecificCredentialsRequest) (*ListServiceSpecificCredentialsResponse, error)
 }
 
 // Operations describes the service on the wire and calls a. A nil a serves to make a client.
@@ -47,23 +116,92 @@ func Operations(a API) awsapi.Service {
 			awsapi.Op(awsapi.OpMeta{Name: "CreateUser"}, a, API.CreateUser),
 			awsapi.Op(awsapi.OpMeta{Name: "GetUser"}, a, API.GetUser),
 			awsapi.Op(awsapi.OpMeta{Name: "ListUsers"}, a, API.ListUsers),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "UpdateUser"}, a, API.UpdateUser),
 			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteUser"}, a, API.DeleteUser),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "TagUser"}, a, API.TagUser),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "UntagUser"}, a, API.UntagUser),
+			awsapi.Op(awsapi.OpMeta{Name: "ListUserTags"}, a, API.ListUserTags),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "PutUserPermissionsBoundary"}, a, API.PutUserPermissionsBoundary),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteUserPermissionsBoundary"}, a, API.DeleteUserPermissionsBoundary),
 			awsapi.Op(awsapi.OpMeta{Name: "CreateAccessKey"}, a, API.CreateAccessKey),
 			awsapi.Op(awsapi.OpMeta{Name: "ListAccessKeys"}, a, API.ListAccessKeys),
 			awsapi.OpVoid(awsapi.OpMeta{Name: "UpdateAccessKey"}, a, API.UpdateAccessKey),
 			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteAccessKey"}, a, API.DeleteAccessKey),
+			awsapi.Op(awsapi.OpMeta{Name: "GetAccessKeyLastUsed"}, a, API.GetAccessKeyLastUsed),
 			awsapi.OpVoid(awsapi.OpMeta{Name: "PutUserPolicy"}, a, API.PutUserPolicy),
 			awsapi.Op(awsapi.OpMeta{Name: "GetUserPolicy"}, a, API.GetUserPolicy),
 			awsapi.Op(awsapi.OpMeta{Name: "ListUserPolicies"}, a, API.ListUserPolicies),
 			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteUserPolicy"}, a, API.DeleteUserPolicy),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "AttachUserPolicy"}, a, API.AttachUserPolicy),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DetachUserPolicy"}, a, API.DetachUserPolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "ListAttachedUserPolicies"}, a, API.ListAttachedUserPolicies),
+			awsapi.Op(awsapi.OpMeta{Name: "CreateGroup"}, a, API.CreateGroup),
+			awsapi.Op(awsapi.OpMeta{Name: "GetGroup"}, a, API.GetGroup),
+			awsapi.Op(awsapi.OpMeta{Name: "ListGroups"}, a, API.ListGroups),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "UpdateGroup"}, a, API.UpdateGroup),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteGroup"}, a, API.DeleteGroup),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "AddUserToGroup"}, a, API.AddUserToGroup),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "RemoveUserFromGroup"}, a, API.RemoveUserFromGroup),
+			awsapi.Op(awsapi.OpMeta{Name: "ListGroupsForUser"}, a, API.ListGroupsForUser),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "PutGroupPolicy"}, a, API.PutGroupPolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "GetGroupPolicy"}, a, API.GetGroupPolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "ListGroupPolicies"}, a, API.ListGroupPolicies),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteGroupPolicy"}, a, API.DeleteGroupPolicy),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "AttachGroupPolicy"}, a, API.AttachGroupPolicy),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DetachGroupPolicy"}, a, API.DetachGroupPolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "ListAttachedGroupPolicies"}, a, API.ListAttachedGroupPolicies),
 			awsapi.Op(awsapi.OpMeta{Name: "CreateRole"}, a, API.CreateRole),
 			awsapi.Op(awsapi.OpMeta{Name: "GetRole"}, a, API.GetRole),
 			awsapi.Op(awsapi.OpMeta{Name: "ListRoles"}, a, API.ListRoles),
+			awsapi.Op(awsapi.OpMeta{Name: "UpdateRole"}, a, API.UpdateRole),
+			awsapi.Op(awsapi.OpMeta{Name: "UpdateRoleDescription"}, a, API.UpdateRoleDescription),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "UpdateAssumeRolePolicy"}, a, API.UpdateAssumeRolePolicy),
 			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteRole"}, a, API.DeleteRole),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "TagRole"}, a, API.TagRole),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "UntagRole"}, a, API.UntagRole),
+			awsapi.Op(awsapi.OpMeta{Name: "ListRoleTags"}, a, API.ListRoleTags),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "PutRolePermissionsBoundary"}, a, API.PutRolePermissionsBoundary),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteRolePermissionsBoundary"}, a, API.DeleteRolePermissionsBoundary),
 			awsapi.OpVoid(awsapi.OpMeta{Name: "PutRolePolicy"}, a, API.PutRolePolicy),
 			awsapi.Op(awsapi.OpMeta{Name: "GetRolePolicy"}, a, API.GetRolePolicy),
 			awsapi.Op(awsapi.OpMeta{Name: "ListRolePolicies"}, a, API.ListRolePolicies),
 			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteRolePolicy"}, a, API.DeleteRolePolicy),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "AttachRolePolicy"}, a, API.AttachRolePolicy),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DetachRolePolicy"}, a, API.DetachRolePolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "ListAttachedRolePolicies"}, a, API.ListAttachedRolePolicies),
+			awsapi.Op(awsapi.OpMeta{Name: "CreatePolicy"}, a, API.CreatePolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "GetPolicy"}, a, API.GetPolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "ListPolicies"}, a, API.ListPolicies),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeletePolicy"}, a, API.DeletePolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "CreatePolicyVersion"}, a, API.CreatePolicyVersion),
+			awsapi.Op(awsapi.OpMeta{Name: "GetPolicyVersion"}, a, API.GetPolicyVersion),
+			awsapi.Op(awsapi.OpMeta{Name: "ListPolicyVersions"}, a, API.ListPolicyVersions),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeletePolicyVersion"}, a, API.DeletePolicyVersion),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "SetDefaultPolicyVersion"}, a, API.SetDefaultPolicyVersion),
+			awsapi.Op(awsapi.OpMeta{Name: "ListEntitiesForPolicy"}, a, API.ListEntitiesForPolicy),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "TagPolicy"}, a, API.TagPolicy),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "UntagPolicy"}, a, API.UntagPolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "ListPolicyTags"}, a, API.ListPolicyTags),
+			awsapi.Op(awsapi.OpMeta{Name: "GetAccountSummary"}, a, API.GetAccountSummary),
+			awsapi.Op(awsapi.OpMeta{Name: "GetAccountAuthorizationDetails"}, a, API.GetAccountAuthorizationDetails),
+			awsapi.Op(awsapi.OpMeta{Name: "ListAccountAliases"}, a, API.ListAccountAliases),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "CreateAccountAlias"}, a, API.CreateAccountAlias),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteAccountAlias"}, a, API.DeleteAccountAlias),
+			awsapi.Op(awsapi.OpMeta{Name: "SimulatePrincipalPolicy"}, a, API.SimulatePrincipalPolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "SimulateCustomPolicy"}, a, API.SimulateCustomPolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "GetContextKeysForPrincipalPolicy"}, a, API.GetContextKeysForPrincipalPolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "GetContextKeysForCustomPolicy"}, a, API.GetContextKeysForCustomPolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "GetAccountPasswordPolicy"}, a, API.GetAccountPasswordPolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "GetInstanceProfile"}, a, API.GetInstanceProfile),
+			awsapi.Op(awsapi.OpMeta{Name: "ListInstanceProfiles"}, a, API.ListInstanceProfiles),
+			awsapi.Op(awsapi.OpMeta{Name: "ListInstanceProfilesForRole"}, a, API.ListInstanceProfilesForRole),
+			awsapi.Op(awsapi.OpMeta{Name: "GetLoginProfile"}, a, API.GetLoginProfile),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteLoginProfile"}, a, API.DeleteLoginProfile),
+			awsapi.Op(awsapi.OpMeta{Name: "ListMFADevices"}, a, API.ListMFADevices),
+			awsapi.Op(awsapi.OpMeta{Name: "ListVirtualMFADevices"}, a, API.ListVirtualMFADevices),
+			awsapi.Op(awsapi.OpMeta{Name: "ListSSHPublicKeys"}, a, API.ListSSHPublicKeys),
+			awsapi.Op(awsapi.OpMeta{Name: "ListSigningCertificates"}, a, API.ListSigningCertificates),
+			awsapi.Op(awsapi.OpMeta{Name: "ListServiceSpecificCredentials"}, a, API.ListServiceSpecificCredentials),
 		},
 	}
 }
@@ -95,9 +233,39 @@ func (c *Client) ListUsers(ctx context.Context, in *ListUsersRequest) (*ListUser
 	return awsapi.Call[ListUsersRequest, ListUsersResponse](ctx, c.calls, "ListUsers", in)
 }
 
+// UpdateUser calls the operation of that name.
+func (c *Client) UpdateUser(ctx context.Context, in *UpdateUserRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "UpdateUser", in)
+}
+
 // DeleteUser calls the operation of that name.
 func (c *Client) DeleteUser(ctx context.Context, in *DeleteUserRequest) error {
 	return awsapi.CallVoid(ctx, c.calls, "DeleteUser", in)
+}
+
+// TagUser calls the operation of that name.
+func (c *Client) TagUser(ctx context.Context, in *TagUserRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "TagUser", in)
+}
+
+// UntagUser calls the operation of that name.
+func (c *Client) UntagUser(ctx context.Context, in *UntagUserRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "UntagUser", in)
+}
+
+// ListUserTags calls the operation of that name.
+func (c *Client) ListUserTags(ctx context.Context, in *ListUserTagsRequest) (*ListUserTagsResponse, error) {
+	return awsapi.Call[ListUserTagsRequest, ListUserTagsResponse](ctx, c.calls, "ListUserTags", in)
+}
+
+// PutUserPermissionsBoundary calls the operation of that name.
+func (c *Client) PutUserPermissionsBoundary(ctx context.Context, in *PutUserPermissionsBoundaryRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "PutUserPermissionsBoundary", in)
+}
+
+// DeleteUserPermissionsBoundary calls the operation of that name.
+func (c *Client) DeleteUserPermissionsBoundary(ctx context.Context, in *DeleteUserPermissionsBoundaryRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeleteUserPermissionsBoundary", in)
 }
 
 // CreateAccessKey calls the operation of that name.
@@ -120,6 +288,11 @@ func (c *Client) DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyRequest
 	return awsapi.CallVoid(ctx, c.calls, "DeleteAccessKey", in)
 }
 
+// GetAccessKeyLastUsed calls the operation of that name.
+func (c *Client) GetAccessKeyLastUsed(ctx context.Context, in *GetAccessKeyLastUsedRequest) (*GetAccessKeyLastUsedResponse, error) {
+	return awsapi.Call[GetAccessKeyLastUsedRequest, GetAccessKeyLastUsedResponse](ctx, c.calls, "GetAccessKeyLastUsed", in)
+}
+
 // PutUserPolicy calls the operation of that name.
 func (c *Client) PutUserPolicy(ctx context.Context, in *PutUserPolicyRequest) error {
 	return awsapi.CallVoid(ctx, c.calls, "PutUserPolicy", in)
@@ -140,6 +313,96 @@ func (c *Client) DeleteUserPolicy(ctx context.Context, in *DeleteUserPolicyReque
 	return awsapi.CallVoid(ctx, c.calls, "DeleteUserPolicy", in)
 }
 
+// AttachUserPolicy calls the operation of that name.
+func (c *Client) AttachUserPolicy(ctx context.Context, in *AttachUserPolicyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "AttachUserPolicy", in)
+}
+
+// DetachUserPolicy calls the operation of that name.
+func (c *Client) DetachUserPolicy(ctx context.Context, in *DetachUserPolicyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DetachUserPolicy", in)
+}
+
+// ListAttachedUserPolicies calls the operation of that name.
+func (c *Client) ListAttachedUserPolicies(ctx context.Context, in *ListAttachedUserPoliciesRequest) (*ListAttachedUserPoliciesResponse, error) {
+	return awsapi.Call[ListAttachedUserPoliciesRequest, ListAttachedUserPoliciesResponse](ctx, c.calls, "ListAttachedUserPolicies", in)
+}
+
+// CreateGroup calls the operation of that name.
+func (c *Client) CreateGroup(ctx context.Context, in *CreateGroupRequest) (*CreateGroupResponse, error) {
+	return awsapi.Call[CreateGroupRequest, CreateGroupResponse](ctx, c.calls, "CreateGroup", in)
+}
+
+// GetGroup calls the operation of that name.
+func (c *Client) GetGroup(ctx context.Context, in *GetGroupRequest) (*GetGroupResponse, error) {
+	return awsapi.Call[GetGroupRequest, GetGroupResponse](ctx, c.calls, "GetGroup", in)
+}
+
+// ListGroups calls the operation of that name.
+func (c *Client) ListGroups(ctx context.Context, in *ListGroupsRequest) (*ListGroupsResponse, error) {
+	return awsapi.Call[ListGroupsRequest, ListGroupsResponse](ctx, c.calls, "ListGroups", in)
+}
+
+// UpdateGroup calls the operation of that name.
+func (c *Client) UpdateGroup(ctx context.Context, in *UpdateGroupRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "UpdateGroup", in)
+}
+
+// DeleteGroup calls the operation of that name.
+func (c *Client) DeleteGroup(ctx context.Context, in *DeleteGroupRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeleteGroup", in)
+}
+
+// AddUserToGroup calls the operation of that name.
+func (c *Client) AddUserToGroup(ctx context.Context, in *AddUserToGroupRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "AddUserToGroup", in)
+}
+
+// RemoveUserFromGroup calls the operation of that name.
+func (c *Client) RemoveUserFromGroup(ctx context.Context, in *RemoveUserFromGroupRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "RemoveUserFromGroup", in)
+}
+
+// ListGroupsForUser calls the operation of that name.
+func (c *Client) ListGroupsForUser(ctx context.Context, in *ListGroupsForUserRequest) (*ListGroupsForUserResponse, error) {
+	return awsapi.Call[ListGroupsForUserRequest, ListGroupsForUserResponse](ctx, c.calls, "ListGroupsForUser", in)
+}
+
+// PutGroupPolicy calls the operation of that name.
+func (c *Client) PutGroupPolicy(ctx context.Context, in *PutGroupPolicyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "PutGroupPolicy", in)
+}
+
+// GetGroupPolicy calls the operation of that name.
+func (c *Client) GetGroupPolicy(ctx context.Context, in *GetGroupPolicyRequest) (*GetGroupPolicyResponse, error) {
+	return awsapi.Call[GetGroupPolicyRequest, GetGroupPolicyResponse](ctx, c.calls, "GetGroupPolicy", in)
+}
+
+// ListGroupPolicies calls the operation of that name.
+func (c *Client) ListGroupPolicies(ctx context.Context, in *ListGroupPoliciesRequest) (*ListGroupPoliciesResponse, error) {
+	return awsapi.Call[ListGroupPoliciesRequest, ListGroupPoliciesResponse](ctx, c.calls, "ListGroupPolicies", in)
+}
+
+// DeleteGroupPolicy calls the operation of that name.
+func (c *Client) DeleteGroupPolicy(ctx context.Context, in *DeleteGroupPolicyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeleteGroupPolicy", in)
+}
+
+// AttachGroupPolicy calls the operation of that name.
+func (c *Client) AttachGroupPolicy(ctx context.Context, in *AttachGroupPolicyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "AttachGroupPolicy", in)
+}
+
+// DetachGroupPolicy calls the operation of that name.
+func (c *Client) DetachGroupPolicy(ctx context.Context, in *DetachGroupPolicyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DetachGroupPolicy", in)
+}
+
+// ListAttachedGroupPolicies calls the operation of that name.
+func (c *Client) ListAttachedGroupPolicies(ctx context.Context, in *ListAttachedGroupPoliciesRequest) (*ListAttachedGroupPoliciesResponse, error) {
+	return awsapi.Call[ListAttachedGroupPoliciesRequest, ListAttachedGroupPoliciesResponse](ctx, c.calls, "ListAttachedGroupPolicies", in)
+}
+
 // CreateRole calls the operation of that name.
 func (c *Client) CreateRole(ctx context.Context, in *CreateRoleRequest) (*CreateRoleResponse, error) {
 	return awsapi.Call[CreateRoleRequest, CreateRoleResponse](ctx, c.calls, "CreateRole", in)
@@ -155,9 +418,49 @@ func (c *Client) ListRoles(ctx context.Context, in *ListRolesRequest) (*ListRole
 	return awsapi.Call[ListRolesRequest, ListRolesResponse](ctx, c.calls, "ListRoles", in)
 }
 
+// UpdateRole calls the operation of that name.
+func (c *Client) UpdateRole(ctx context.Context, in *UpdateRoleRequest) (*UpdateRoleResponse, error) {
+	return awsapi.Call[UpdateRoleRequest, UpdateRoleResponse](ctx, c.calls, "UpdateRole", in)
+}
+
+// UpdateRoleDescription calls the operation of that name.
+func (c *Client) UpdateRoleDescription(ctx context.Context, in *UpdateRoleDescriptionRequest) (*UpdateRoleDescriptionResponse, error) {
+	return awsapi.Call[UpdateRoleDescriptionRequest, UpdateRoleDescriptionResponse](ctx, c.calls, "UpdateRoleDescription", in)
+}
+
+// UpdateAssumeRolePolicy calls the operation of that name.
+func (c *Client) UpdateAssumeRolePolicy(ctx context.Context, in *UpdateAssumeRolePolicyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "UpdateAssumeRolePolicy", in)
+}
+
 // DeleteRole calls the operation of that name.
 func (c *Client) DeleteRole(ctx context.Context, in *DeleteRoleRequest) error {
 	return awsapi.CallVoid(ctx, c.calls, "DeleteRole", in)
+}
+
+// TagRole calls the operation of that name.
+func (c *Client) TagRole(ctx context.Context, in *TagRoleRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "TagRole", in)
+}
+
+// UntagRole calls the operation of that name.
+func (c *Client) UntagRole(ctx context.Context, in *UntagRoleRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "UntagRole", in)
+}
+
+// ListRoleTags calls the operation of that name.
+func (c *Client) ListRoleTags(ctx context.Context, in *ListRoleTagsRequest) (*ListRoleTagsResponse, error) {
+	return awsapi.Call[ListRoleTagsRequest, ListRoleTagsResponse](ctx, c.calls, "ListRoleTags", in)
+}
+
+// PutRolePermissionsBoundary calls the operation of that name.
+func (c *Client) PutRolePermissionsBoundary(ctx context.Context, in *PutRolePermissionsBoundaryRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "PutRolePermissionsBoundary", in)
+}
+
+// DeleteRolePermissionsBoundary calls the operation of that name.
+func (c *Client) DeleteRolePermissionsBoundary(ctx context.Context, in *DeleteRolePermissionsBoundaryRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeleteRolePermissionsBoundary", in)
 }
 
 // PutRolePolicy calls the operation of that name.
@@ -180,12 +483,299 @@ func (c *Client) DeleteRolePolicy(ctx context.Context, in *DeleteRolePolicyReque
 	return awsapi.CallVoid(ctx, c.calls, "DeleteRolePolicy", in)
 }
 
+// AttachRolePolicy calls the operation of that name.
+func (c *Client) AttachRolePolicy(ctx context.Context, in *AttachRolePolicyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "AttachRolePolicy", in)
+}
+
+// DetachRolePolicy calls the operation of that name.
+func (c *Client) DetachRolePolicy(ctx context.Context, in *DetachRolePolicyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DetachRolePolicy", in)
+}
+
+// ListAttachedRolePolicies calls the operation of that name.
+func (c *Client) ListAttachedRolePolicies(ctx context.Context, in *ListAttachedRolePoliciesRequest) (*ListAttachedRolePoliciesResponse, error) {
+	return awsapi.Call[ListAttachedRolePoliciesRequest, ListAttachedRolePoliciesResponse](ctx, c.calls, "ListAttachedRolePolicies", in)
+}
+
+// CreatePolicy calls the operation of that name.
+func (c *Client) CreatePolicy(ctx context.Context, in *CreatePolicyRequest) (*CreatePolicyResponse, error) {
+	return awsapi.Call[CreatePolicyRequest, CreatePolicyResponse](ctx, c.calls, "CreatePolicy", in)
+}
+
+// GetPolicy calls the operation of that name.
+func (c *Client) GetPolicy(ctx context.Context, in *GetPolicyRequest) (*GetPolicyResponse, error) {
+	return awsapi.Call[GetPolicyRequest, GetPolicyResponse](ctx, c.calls, "GetPolicy", in)
+}
+
+// ListPolicies calls the operation of that name.
+func (c *Client) ListPolicies(ctx context.Context, in *ListPoliciesRequest) (*ListPoliciesResponse, error) {
+	return awsapi.Call[ListPoliciesRequest, ListPoliciesResponse](ctx, c.calls, "ListPolicies", in)
+}
+
+// DeletePolicy calls the operation of that name.
+func (c *Client) DeletePolicy(ctx context.Context, in *DeletePolicyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeletePolicy", in)
+}
+
+// CreatePolicyVersion calls the operation of that name.
+func (c *Client) CreatePolicyVersion(ctx context.Context, in *CreatePolicyVersionRequest) (*CreatePolicyVersionResponse, error) {
+	return awsapi.Call[CreatePolicyVersionRequest, CreatePolicyVersionResponse](ctx, c.calls, "CreatePolicyVersion", in)
+}
+
+// GetPolicyVersion calls the operation of that name.
+func (c *Client) GetPolicyVersion(ctx context.Context, in *GetPolicyVersionRequest) (*GetPolicyVersionResponse, error) {
+	return awsapi.Call[GetPolicyVersionRequest, GetPolicyVersionResponse](ctx, c.calls, "GetPolicyVersion", in)
+}
+
+// ListPolicyVersions calls the operation of that name.
+func (c *Client) ListPolicyVersions(ctx context.Context, in *ListPolicyVersionsRequest) (*ListPolicyVersionsResponse, error) {
+	return awsapi.Call[ListPolicyVersionsRequest, ListPolicyVersionsResponse](ctx, c.calls, "ListPolicyVersions", in)
+}
+
+// DeletePolicyVersion calls the operation of that name.
+func (c *Client) DeletePolicyVersion(ctx context.Context, in *DeletePolicyVersionRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeletePolicyVersion", in)
+}
+
+// SetDefaultPolicyVersion calls the operation of that name.
+func (c *Client) SetDefaultPolicyVersion(ctx context.Context, in *SetDefaultPolicyVersionRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "SetDefaultPolicyVersion", in)
+}
+
+// ListEntitiesForPolicy calls the operation of that name.
+func (c *Client) ListEntitiesForPolicy(ctx context.Context, in *ListEntitiesForPolicyRequest) (*ListEntitiesForPolicyResponse, error) {
+	return awsapi.Call[ListEntitiesForPolicyRequest, ListEntitiesForPolicyResponse](ctx, c.calls, "ListEntitiesForPolicy", in)
+}
+
+// TagPolicy calls the operation of that name.
+func (c *Client) TagPolicy(ctx context.Context, in *TagPolicyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "TagPolicy", in)
+}
+
+// UntagPolicy calls the operation of that name.
+func (c *Client) UntagPolicy(ctx context.Context, in *UntagPolicyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "UntagPolicy", in)
+}
+
+// ListPolicyTags calls the operation of that name.
+func (c *Client) ListPolicyTags(ctx context.Context, in *ListPolicyTagsRequest) (*ListPolicyTagsResponse, error) {
+	return awsapi.Call[ListPolicyTagsRequest, ListPolicyTagsResponse](ctx, c.calls, "ListPolicyTags", in)
+}
+
+// GetAccountSummary calls the operation of that name.
+func (c *Client) GetAccountSummary(ctx context.Context, in *GetAccountSummaryRequest) (*GetAccountSummaryResponse, error) {
+	return awsapi.Call[GetAccountSummaryRequest, GetAccountSummaryResponse](ctx, c.calls, "GetAccountSummary", in)
+}
+
+// GetAccountAuthorizationDetails calls the operation of that name.
+func (c *Client) GetAccountAuthorizationDetails(ctx context.Context, in *GetAccountAuthorizationDetailsRequest) (*GetAccountAuthorizationDetailsResponse, error) {
+	return awsapi.Call[GetAccountAuthorizationDetailsRequest, GetAccountAuthorizationDetailsResponse](ctx, c.calls, "GetAccountAuthorizationDetails", in)
+}
+
+// ListAccountAliases calls the operation of that name.
+func (c *Client) ListAccountAliases(ctx context.Context, in *ListAccountAliasesRequest) (*ListAccountAliasesResponse, error) {
+	return awsapi.Call[ListAccountAliasesRequest, ListAccountAliasesResponse](ctx, c.calls, "ListAccountAliases", in)
+}
+
+// CreateAccountAlias calls the operation of that name.
+func (c *Client) CreateAccountAlias(ctx context.Context, in *CreateAccountAliasRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "CreateAccountAlias", in)
+}
+
+// DeleteAccountAlias calls the operation of that name.
+func (c *Client) DeleteAccountAlias(ctx context.Context, in *DeleteAccountAliasRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeleteAccountAlias", in)
+}
+
+// SimulatePrincipalPolicy calls the operation of that name.
+func (c *Client) SimulatePrincipalPolicy(ctx context.Context, in *SimulatePrincipalPolicyRequest) (*SimulatePolicyResponse, error) {
+	return awsapi.Call[SimulatePrincipalPolicyRequest, SimulatePolicyResponse](ctx, c.calls, "SimulatePrincipalPolicy", in)
+}
+
+// SimulateCustomPolicy calls the operation of that name.
+func (c *Client) SimulateCustomPolicy(ctx context.Context, in *SimulateCustomPolicyRequest) (*SimulatePolicyResponse, error) {
+	return awsapi.Call[SimulateCustomPolicyRequest, SimulatePolicyResponse](ctx, c.calls, "SimulateCustomPolicy", in)
+}
+
+// GetContextKeysForPrincipalPolicy calls the operation of that name.
+func (c *Client) GetContextKeysForPrincipalPolicy(ctx context.Context, in *GetContextKeysForPrincipalPolicyRequest) (*GetContextKeysForPolicyResponse, error) {
+	return awsapi.Call[GetContextKeysForPrincipalPolicyRequest, GetContextKeysForPolicyResponse](ctx, c.calls, "GetContextKeysForPrincipalPolicy", in)
+}
+
+// GetContextKeysForCustomPolicy calls the operation of that name.
+func (c *Client) GetContextKeysForCustomPolicy(ctx context.Context, in *GetContextKeysForCustomPolicyRequest) (*GetContextKeysForPolicyResponse, error) {
+	return awsapi.Call[GetContextKeysForCustomPolicyRequest, GetContextKeysForPolicyResponse](ctx, c.calls, "GetContextKeysForCustomPolicy", in)
+}
+
+// GetAccountPasswordPolicy calls the operation of that name.
+func (c *Client) GetAccountPasswordPolicy(ctx context.Context, in *GetAccountPasswordPolicyRequest) (*GetAccountPasswordPolicyResponse, error) {
+	return awsapi.Call[GetAccountPasswordPolicyRequest, GetAccountPasswordPolicyResponse](ctx, c.calls, "GetAccountPasswordPolicy", in)
+}
+
+// GetInstanceProfile calls the operation of that name.
+func (c *Client) GetInstanceProfile(ctx context.Context, in *GetInstanceProfileRequest) (*GetInstanceProfileResponse, error) {
+	return awsapi.Call[GetInstanceProfileRequest, GetInstanceProfileResponse](ctx, c.calls, "GetInstanceProfile", in)
+}
+
+// ListInstanceProfiles calls the operation of that name.
+func (c *Client) ListInstanceProfiles(ctx context.Context, in *ListInstanceProfilesRequest) (*ListInstanceProfilesResponse, error) {
+	return awsapi.Call[ListInstanceProfilesRequest, ListInstanceProfilesResponse](ctx, c.calls, "ListInstanceProfiles", in)
+}
+
+// ListInstanceProfilesForRole calls the operation of that name.
+func (c *Client) ListInstanceProfilesForRole(ctx context.Context, in *ListInstanceProfilesForRoleRequest) (*ListInstanceProfilesForRoleResponse, error) {
+	return awsapi.Call[ListInstanceProfilesForRoleRequest, ListInstanceProfilesForRoleResponse](ctx, c.calls, "ListInstanceProfilesForRole", in)
+}
+
+// GetLoginProfile calls the operation of that name.
+func (c *Client) GetLoginProfile(ctx context.Context, in *GetLoginProfileRequest) (*GetLoginProfileResponse, error) {
+	return awsapi.Call[GetLoginProfileRequest, GetLoginProfileResponse](ctx, c.calls, "GetLoginProfile", in)
+}
+
+// DeleteLoginProfile calls the operation of that name.
+func (c *Client) DeleteLoginProfile(ctx context.Context, in *DeleteLoginProfileRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeleteLoginProfile", in)
+}
+
+// ListMFADevices calls the operation of that name.
+func (c *Client) ListMFADevices(ctx context.Context, in *ListMFADevicesRequest) (*ListMFADevicesResponse, error) {
+	return awsapi.Call[ListMFADevicesRequest, ListMFADevicesResponse](ctx, c.calls, "ListMFADevices", in)
+}
+
+// ListVirtualMFADevices calls the operation of that name.
+func (c *Client) ListVirtualMFADevices(ctx context.Context, in *ListVirtualMFADevicesRequest) (*ListVirtualMFADevicesResponse, error) {
+	return awsapi.Call[ListVirtualMFADevicesRequest, ListVirtualMFADevicesResponse](ctx, c.calls, "ListVirtualMFADevices", in)
+}
+
+// ListSSHPublicKeys calls the operation of that name.
+func (c *Client) ListSSHPublicKeys(ctx context.Context, in *ListSSHPublicKeysRequest) (*ListSSHPublicKeysResponse, error) {
+	return awsapi.Call[ListSSHPublicKeysRequest, ListSSHPublicKeysResponse](ctx, c.calls, "ListSSHPublicKeys", in)
+}
+
+// ListSigningCertificates calls the operation of that name.
+func (c *Client) ListSigningCertificates(ctx context.Context, in *ListSigningCertificatesRequest) (*ListSigningCertificatesResponse, error) {
+	return awsapi.Call[ListSigningCertificatesRequest, ListSigningCertificatesResponse](ctx, c.calls, "ListSigningCertificates", in)
+}
+
+// ListServiceSpecificCredentials calls the operation of that name.
+func (c *Client) ListServiceSpecificCredentials(ctx context.Context, in *ListServiceSpecificCredentialsRequest) (*ListServiceSpecificCredentialsResponse, error) {
+	return awsapi.Call[ListServiceSpecificCredentialsRequest, ListServiceSpecificCredentialsResponse](ctx, c.calls, "ListServiceSpecificCredentials", in)
+}
+
+// AttachmentType is an enumeration.
+type AttachmentType string
+
+// Values of AttachmentType.
+const (
+	AttachmentTypeUser  AttachmentType = "user"
+	AttachmentTypeGroup AttachmentType = "group"
+	AttachmentTypeRole  AttachmentType = "role"
+)
+
+// ContextKeyTypeEnum is an enumeration.
+type ContextKeyTypeEnum string
+
+// Values of ContextKeyTypeEnum.
+const (
+	ContextKeyTypeEnumString      ContextKeyTypeEnum = "string"
+	ContextKeyTypeEnumStringList  ContextKeyTypeEnum = "stringList"
+	ContextKeyTypeEnumNumeric     ContextKeyTypeEnum = "numeric"
+	ContextKeyTypeEnumNumericList ContextKeyTypeEnum = "numericList"
+	ContextKeyTypeEnumBoolean     ContextKeyTypeEnum = "boolean"
+	ContextKeyTypeEnumBooleanList ContextKeyTypeEnum = "booleanList"
+	ContextKeyTypeEnumIp          ContextKeyTypeEnum = "ip"
+	ContextKeyTypeEnumIpList      ContextKeyTypeEnum = "ipList"
+	ContextKeyTypeEnumBinary      ContextKeyTypeEnum = "binary"
+	ContextKeyTypeEnumBinaryList  ContextKeyTypeEnum = "binaryList"
+	ContextKeyTypeEnumDate        ContextKeyTypeEnum = "date"
+	ContextKeyTypeEnumDateList    ContextKeyTypeEnum = "dateList"
+)
+
+// EntityType is an enumeration.
+type EntityType string
+
+// Values of EntityType.
+const (
+	EntityTypeUser               EntityType = "User"
+	EntityTypeRole               EntityType = "Role"
+	EntityTypeGroup              EntityType = "Group"
+	EntityTypeLocalManagedPolicy EntityType = "LocalManagedPolicy"
+	EntityTypeAWSManagedPolicy   EntityType = "AWSManagedPolicy"
+)
+
 // PermissionsBoundaryAttachmentType is an enumeration.
 type PermissionsBoundaryAttachmentType string
 
 // Values of PermissionsBoundaryAttachmentType.
 const (
 	PermissionsBoundaryAttachmentTypePermissionsBoundaryPolicy PermissionsBoundaryAttachmentType = "PermissionsBoundaryPolicy"
+)
+
+// PolicyEvaluationDecisionType is an enumeration.
+type PolicyEvaluationDecisionType string
+
+// Values of PolicyEvaluationDecisionType.
+const (
+	PolicyEvaluationDecisionTypeAllowed      PolicyEvaluationDecisionType = "allowed"
+	PolicyEvaluationDecisionTypeExplicitDeny PolicyEvaluationDecisionType = "explicitDeny"
+	PolicyEvaluationDecisionTypeImplicitDeny PolicyEvaluationDecisionType = "implicitDeny"
+)
+
+// PolicyIdentifierPolicyType is an enumeration.
+type PolicyIdentifierPolicyType string
+
+// Values of PolicyIdentifierPolicyType.
+const (
+	PolicyIdentifierPolicyTypeInline             PolicyIdentifierPolicyType = "inline"
+	PolicyIdentifierPolicyTypeAwsManaged         PolicyIdentifierPolicyType = "aws-managed"
+	PolicyIdentifierPolicyTypeUserManaged        PolicyIdentifierPolicyType = "user-managed"
+	PolicyIdentifierPolicyTypePermissionBoundary PolicyIdentifierPolicyType = "permission-boundary"
+	PolicyIdentifierPolicyTypeScp                PolicyIdentifierPolicyType = "scp"
+	PolicyIdentifierPolicyTypeRcp                PolicyIdentifierPolicyType = "rcp"
+)
+
+// PolicySourceType is an enumeration.
+type PolicySourceType string
+
+// Values of PolicySourceType.
+const (
+	PolicySourceTypeUser        PolicySourceType = "user"
+	PolicySourceTypeGroup       PolicySourceType = "group"
+	PolicySourceTypeRole        PolicySourceType = "role"
+	PolicySourceTypeAwsManaged  PolicySourceType = "aws-managed"
+	PolicySourceTypeUserManaged PolicySourceType = "user-managed"
+	PolicySourceTypeResource    PolicySourceType = "resource"
+	PolicySourceTypeNone        PolicySourceType = "none"
+)
+
+// PolicyUsageType is an enumeration.
+type PolicyUsageType string
+
+// Values of PolicyUsageType.
+const (
+	PolicyUsageTypePermissionsPolicy   PolicyUsageType = "PermissionsPolicy"
+	PolicyUsageTypePermissionsBoundary PolicyUsageType = "PermissionsBoundary"
+)
+
+// AssignmentStatusType is an enumeration.
+type AssignmentStatusType string
+
+// Values of AssignmentStatusType.
+const (
+	AssignmentStatusTypeAssigned   AssignmentStatusType = "Assigned"
+	AssignmentStatusTypeUnassigned AssignmentStatusType = "Unassigned"
+	AssignmentStatusTypeAny        AssignmentStatusType = "Any"
+)
+
+// PolicyScopeType is an enumeration.
+type PolicyScopeType string
+
+// Values of PolicyScopeType.
+const (
+	PolicyScopeTypeAll   PolicyScopeType = "All"
+	PolicyScopeTypeAws   PolicyScopeType = "AWS"
+	PolicyScopeTypeLocal PolicyScopeType = "Local"
 )
 
 // StatusType is an enumeration.
@@ -198,6 +788,47 @@ const (
 	StatusTypeExpired  StatusType = "Expired"
 )
 
+// SummaryKeyType is an enumeration.
+type SummaryKeyType string
+
+// Values of SummaryKeyType.
+const (
+	SummaryKeyTypeUsers                             SummaryKeyType = "Users"
+	SummaryKeyTypeUsersQuota                        SummaryKeyType = "UsersQuota"
+	SummaryKeyTypeGroups                            SummaryKeyType = "Groups"
+	SummaryKeyTypeGroupsQuota                       SummaryKeyType = "GroupsQuota"
+	SummaryKeyTypeServerCertificates                SummaryKeyType = "ServerCertificates"
+	SummaryKeyTypeServerCertificatesQuota           SummaryKeyType = "ServerCertificatesQuota"
+	SummaryKeyTypeUserPolicySizeQuota               SummaryKeyType = "UserPolicySizeQuota"
+	SummaryKeyTypeGroupPolicySizeQuota              SummaryKeyType = "GroupPolicySizeQuota"
+	SummaryKeyTypeGroupsPerUserQuota                SummaryKeyType = "GroupsPerUserQuota"
+	SummaryKeyTypeSigningCertificatesPerUserQuota   SummaryKeyType = "SigningCertificatesPerUserQuota"
+	SummaryKeyTypeAccessKeysPerUserQuota            SummaryKeyType = "AccessKeysPerUserQuota"
+	SummaryKeyTypeMFADevices                        SummaryKeyType = "MFADevices"
+	SummaryKeyTypeMFADevicesInUse                   SummaryKeyType = "MFADevicesInUse"
+	SummaryKeyTypeAccountMFAEnabled                 SummaryKeyType = "AccountMFAEnabled"
+	SummaryKeyTypeAccountAccessKeysPresent          SummaryKeyType = "AccountAccessKeysPresent"
+	SummaryKeyTypeAccountPasswordPresent            SummaryKeyType = "AccountPasswordPresent"
+	SummaryKeyTypeAccountSigningCertificatesPresent SummaryKeyType = "AccountSigningCertificatesPresent"
+	SummaryKeyTypeAttachedPoliciesPerGroupQuota     SummaryKeyType = "AttachedPoliciesPerGroupQuota"
+	SummaryKeyTypeAttachedPoliciesPerRoleQuota      SummaryKeyType = "AttachedPoliciesPerRoleQuota"
+	SummaryKeyTypeAttachedPoliciesPerUserQuota      SummaryKeyType = "AttachedPoliciesPerUserQuota"
+	SummaryKeyTypePolicies                          SummaryKeyType = "Policies"
+	SummaryKeyTypePoliciesQuota                     SummaryKeyType = "PoliciesQuota"
+	SummaryKeyTypePolicySizeQuota                   SummaryKeyType = "PolicySizeQuota"
+	SummaryKeyTypePolicyVersionsInUse               SummaryKeyType = "PolicyVersionsInUse"
+	SummaryKeyTypePolicyVersionsInUseQuota          SummaryKeyType = "PolicyVersionsInUseQuota"
+	SummaryKeyTypeVersionsPerPolicyQuota            SummaryKeyType = "VersionsPerPolicyQuota"
+	SummaryKeyTypeGlobalEndpointTokenVersion        SummaryKeyType = "GlobalEndpointTokenVersion"
+	SummaryKeyTypeAssumeRolePolicySizeQuota         SummaryKeyType = "AssumeRolePolicySizeQuota"
+	SummaryKeyTypeInstanceProfiles                  SummaryKeyType = "InstanceProfiles"
+	SummaryKeyTypeInstanceProfilesQuota             SummaryKeyType = "InstanceProfilesQuota"
+	SummaryKeyTypeProviders                         SummaryKeyType = "Providers"
+	SummaryKeyTypeRolePolicySizeQuota               SummaryKeyType = "RolePolicySizeQuota"
+	SummaryKeyTypeRoles                             SummaryKeyType = "Roles"
+	SummaryKeyTypeRolesQuota                        SummaryKeyType = "RolesQuota"
+)
+
 // AccessKey is a structure of the API.
 type AccessKey struct {
 	UserName        string     `aws:"required"`
@@ -205,6 +836,13 @@ type AccessKey struct {
 	Status          StatusType `aws:"required"`
 	SecretAccessKey string     `aws:"required"`
 	CreateDate      *time.Time
+}
+
+// AccessKeyLastUsed is a structure of the API.
+type AccessKeyLastUsed struct {
+	LastUsedDate *time.Time
+	ServiceName  string `aws:"required"`
+	Region       string `aws:"required"`
 }
 
 // AccessKeyMetadata is a structure of the API.
@@ -215,10 +853,47 @@ type AccessKeyMetadata struct {
 	CreateDate  *time.Time
 }
 
+// AddUserToGroupRequest is a structure of the API.
+type AddUserToGroupRequest struct {
+	GroupName string `aws:"required" shape:"groupNameType"`
+	UserName  string `aws:"required" shape:"existingUserNameType"`
+}
+
+// AttachGroupPolicyRequest is a structure of the API.
+type AttachGroupPolicyRequest struct {
+	GroupName string `aws:"required" shape:"groupNameType"`
+	PolicyArn string `aws:"required" shape:"arnType"`
+}
+
+// AttachRolePolicyRequest is a structure of the API.
+type AttachRolePolicyRequest struct {
+	RoleName  string `aws:"required" shape:"roleNameType"`
+	PolicyArn string `aws:"required" shape:"arnType"`
+}
+
+// AttachUserPolicyRequest is a structure of the API.
+type AttachUserPolicyRequest struct {
+	UserName  string `aws:"required" shape:"userNameType"`
+	PolicyArn string `aws:"required" shape:"arnType"`
+}
+
 // AttachedPermissionsBoundary is a structure of the API.
 type AttachedPermissionsBoundary struct {
 	PermissionsBoundaryType *PermissionsBoundaryAttachmentType
 	PermissionsBoundaryArn  *string
+}
+
+// AttachedPolicy is a structure of the API.
+type AttachedPolicy struct {
+	PolicyName *string
+	PolicyArn  *string
+}
+
+// ContextEntry is a structure of the API.
+type ContextEntry struct {
+	ContextKeyName   *string `shape:"ContextKeyNameType"`
+	ContextKeyValues []string
+	ContextKeyType   *ContextKeyTypeEnum `shape:"ContextKeyTypeEnum"`
 }
 
 // CreateAccessKeyRequest is a structure of the API.
@@ -229,6 +904,48 @@ type CreateAccessKeyRequest struct {
 // CreateAccessKeyResponse is a structure of the API.
 type CreateAccessKeyResponse struct {
 	AccessKey AccessKey `aws:"required"`
+}
+
+// CreateAccountAliasRequest is a structure of the API.
+type CreateAccountAliasRequest struct {
+	AccountAlias string `aws:"required" shape:"accountAliasType"`
+}
+
+// CreateGroupRequest is a structure of the API.
+type CreateGroupRequest struct {
+	Path      *string `shape:"pathType"`
+	GroupName string  `aws:"required" shape:"groupNameType"`
+}
+
+// CreateGroupResponse is a structure of the API.
+type CreateGroupResponse struct {
+	Group Group `aws:"required"`
+}
+
+// CreatePolicyRequest is a structure of the API.
+type CreatePolicyRequest struct {
+	PolicyName     string  `aws:"required" shape:"policyNameType"`
+	Path           *string `shape:"policyPathType"`
+	PolicyDocument string  `aws:"required" shape:"policyDocumentType"`
+	Description    *string `shape:"policyDescriptionType"`
+	Tags           []Tag   `shape:"tagListType"`
+}
+
+// CreatePolicyResponse is a structure of the API.
+type CreatePolicyResponse struct {
+	Policy *Policy
+}
+
+// CreatePolicyVersionRequest is a structure of the API.
+type CreatePolicyVersionRequest struct {
+	PolicyArn      string `aws:"required" shape:"arnType"`
+	PolicyDocument string `aws:"required" shape:"policyDocumentType"`
+	SetAsDefault   *bool
+}
+
+// CreatePolicyVersionResponse is a structure of the API.
+type CreatePolicyVersionResponse struct {
+	PolicyVersion *PolicyVersion
 }
 
 // CreateRoleRequest is a structure of the API.
@@ -266,6 +983,43 @@ type DeleteAccessKeyRequest struct {
 	AccessKeyId string  `aws:"required" shape:"accessKeyIdType"`
 }
 
+// DeleteAccountAliasRequest is a structure of the API.
+type DeleteAccountAliasRequest struct {
+	AccountAlias string `aws:"required" shape:"accountAliasType"`
+}
+
+// DeleteGroupPolicyRequest is a structure of the API.
+type DeleteGroupPolicyRequest struct {
+	GroupName  string `aws:"required" shape:"groupNameType"`
+	PolicyName string `aws:"required" shape:"policyNameType"`
+}
+
+// DeleteGroupRequest is a structure of the API.
+type DeleteGroupRequest struct {
+	GroupName string `aws:"required" shape:"groupNameType"`
+}
+
+// DeleteLoginProfileRequest is a structure of the API.
+type DeleteLoginProfileRequest struct {
+	UserName *string `shape:"userNameType"`
+}
+
+// DeletePolicyRequest is a structure of the API.
+type DeletePolicyRequest struct {
+	PolicyArn string `aws:"required" shape:"arnType"`
+}
+
+// DeletePolicyVersionRequest is a structure of the API.
+type DeletePolicyVersionRequest struct {
+	PolicyArn string `aws:"required" shape:"arnType"`
+	VersionId string `aws:"required" shape:"policyVersionIdType"`
+}
+
+// DeleteRolePermissionsBoundaryRequest is a structure of the API.
+type DeleteRolePermissionsBoundaryRequest struct {
+	RoleName string `aws:"required" shape:"roleNameType"`
+}
+
 // DeleteRolePolicyRequest is a structure of the API.
 type DeleteRolePolicyRequest struct {
 	RoleName   string `aws:"required" shape:"roleNameType"`
@@ -277,6 +1031,11 @@ type DeleteRoleRequest struct {
 	RoleName string `aws:"required" shape:"roleNameType"`
 }
 
+// DeleteUserPermissionsBoundaryRequest is a structure of the API.
+type DeleteUserPermissionsBoundaryRequest struct {
+	UserName string `aws:"required" shape:"userNameType"`
+}
+
 // DeleteUserPolicyRequest is a structure of the API.
 type DeleteUserPolicyRequest struct {
 	UserName   string `aws:"required" shape:"existingUserNameType"`
@@ -286,6 +1045,168 @@ type DeleteUserPolicyRequest struct {
 // DeleteUserRequest is a structure of the API.
 type DeleteUserRequest struct {
 	UserName string `aws:"required" shape:"existingUserNameType"`
+}
+
+// DetachGroupPolicyRequest is a structure of the API.
+type DetachGroupPolicyRequest struct {
+	GroupName string `aws:"required" shape:"groupNameType"`
+	PolicyArn string `aws:"required" shape:"arnType"`
+}
+
+// DetachRolePolicyRequest is a structure of the API.
+type DetachRolePolicyRequest struct {
+	RoleName  string `aws:"required" shape:"roleNameType"`
+	PolicyArn string `aws:"required" shape:"arnType"`
+}
+
+// DetachUserPolicyRequest is a structure of the API.
+type DetachUserPolicyRequest struct {
+	UserName  string `aws:"required" shape:"userNameType"`
+	PolicyArn string `aws:"required" shape:"arnType"`
+}
+
+// EvaluationResult is a structure of the API.
+type EvaluationResult struct {
+	EvalActionName                    string `aws:"required"`
+	EvalResourceName                  *string
+	EvalDecision                      PolicyEvaluationDecisionType `aws:"required"`
+	MatchedStatements                 []Statement
+	MissingContextValues              []string
+	OrganizationsDecisionDetail       *OrganizationsDecisionDetail
+	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail
+	EvalDecisionDetails               map[string]PolicyEvaluationDecisionType
+	ResourceSpecificResults           []ResourceSpecificResult
+}
+
+// GetAccessKeyLastUsedRequest is a structure of the API.
+type GetAccessKeyLastUsedRequest struct {
+	AccessKeyId string `aws:"required" shape:"accessKeyIdType"`
+}
+
+// GetAccessKeyLastUsedResponse is a structure of the API.
+type GetAccessKeyLastUsedResponse struct {
+	UserName          *string
+	AccessKeyLastUsed *AccessKeyLastUsed
+}
+
+// GetAccountAuthorizationDetailsRequest is a structure of the API.
+type GetAccountAuthorizationDetailsRequest struct {
+	Filter   []EntityType `shape:"entityListType"`
+	MaxItems *int         `shape:"maxItemsType"`
+	Marker   *string      `shape:"markerType"`
+}
+
+// GetAccountAuthorizationDetailsResponse is a structure of the API.
+type GetAccountAuthorizationDetailsResponse struct {
+	UserDetailList  []UserDetail
+	GroupDetailList []GroupDetail
+	RoleDetailList  []RoleDetail
+	Policies        []ManagedPolicyDetail
+	IsTruncated     *bool
+	Marker          *string
+}
+
+// GetAccountPasswordPolicyRequest is a structure of the API.
+type GetAccountPasswordPolicyRequest struct {
+}
+
+// GetAccountPasswordPolicyResponse is a structure of the API.
+type GetAccountPasswordPolicyResponse struct {
+	PasswordPolicy PasswordPolicy `aws:"required"`
+}
+
+// GetAccountSummaryRequest is a structure of the API.
+type GetAccountSummaryRequest struct {
+}
+
+// GetAccountSummaryResponse is a structure of the API.
+type GetAccountSummaryResponse struct {
+	SummaryMap map[SummaryKeyType]int
+}
+
+// GetContextKeysForCustomPolicyRequest is a structure of the API.
+type GetContextKeysForCustomPolicyRequest struct {
+	PolicyInputList []string `aws:"required" shape:"SimulationPolicyListType"`
+}
+
+// GetContextKeysForPolicyResponse is a structure of the API.
+type GetContextKeysForPolicyResponse struct {
+	ContextKeyNames []string
+}
+
+// GetContextKeysForPrincipalPolicyRequest is a structure of the API.
+type GetContextKeysForPrincipalPolicyRequest struct {
+	PolicySourceArn string   `aws:"required" shape:"arnType"`
+	PolicyInputList []string `shape:"SimulationPolicyListType"`
+}
+
+// GetGroupPolicyRequest is a structure of the API.
+type GetGroupPolicyRequest struct {
+	GroupName  string `aws:"required" shape:"groupNameType"`
+	PolicyName string `aws:"required" shape:"policyNameType"`
+}
+
+// GetGroupPolicyResponse is a structure of the API.
+type GetGroupPolicyResponse struct {
+	GroupName      string `aws:"required"`
+	PolicyName     string `aws:"required"`
+	PolicyDocument string `aws:"required"`
+}
+
+// GetGroupRequest is a structure of the API.
+type GetGroupRequest struct {
+	GroupName string  `aws:"required" shape:"groupNameType"`
+	Marker    *string `shape:"markerType"`
+	MaxItems  *int    `shape:"maxItemsType"`
+}
+
+// GetGroupResponse is a structure of the API.
+type GetGroupResponse struct {
+	Group       Group  `aws:"required"`
+	Users       []User `aws:"required"`
+	IsTruncated *bool
+	Marker      *string
+}
+
+// GetInstanceProfileRequest is a structure of the API.
+type GetInstanceProfileRequest struct {
+	InstanceProfileName string `aws:"required" shape:"instanceProfileNameType"`
+}
+
+// GetInstanceProfileResponse is a structure of the API.
+type GetInstanceProfileResponse struct {
+	InstanceProfile InstanceProfile `aws:"required"`
+}
+
+// GetLoginProfileRequest is a structure of the API.
+type GetLoginProfileRequest struct {
+	UserName *string `shape:"userNameType"`
+}
+
+// GetLoginProfileResponse is a structure of the API.
+type GetLoginProfileResponse struct {
+	LoginProfile LoginProfile `aws:"required"`
+}
+
+// GetPolicyRequest is a structure of the API.
+type GetPolicyRequest struct {
+	PolicyArn string `aws:"required" shape:"arnType"`
+}
+
+// GetPolicyResponse is a structure of the API.
+type GetPolicyResponse struct {
+	Policy *Policy
+}
+
+// GetPolicyVersionRequest is a structure of the API.
+type GetPolicyVersionRequest struct {
+	PolicyArn string `aws:"required" shape:"arnType"`
+	VersionId string `aws:"required" shape:"policyVersionIdType"`
+}
+
+// GetPolicyVersionResponse is a structure of the API.
+type GetPolicyVersionResponse struct {
+	PolicyVersion *PolicyVersion
 }
 
 // GetRolePolicyRequest is a structure of the API.
@@ -334,6 +1255,44 @@ type GetUserResponse struct {
 	User User `aws:"required"`
 }
 
+// Group is a structure of the API.
+type Group struct {
+	Path       string    `aws:"required"`
+	GroupName  string    `aws:"required"`
+	GroupId    string    `aws:"required"`
+	Arn        string    `aws:"required"`
+	CreateDate time.Time `aws:"required"`
+}
+
+// GroupDetail is a structure of the API.
+type GroupDetail struct {
+	Path                    *string
+	GroupName               *string
+	GroupId                 *string
+	Arn                     *string
+	CreateDate              *time.Time
+	GroupPolicyList         []PolicyDetail
+	AttachedManagedPolicies []AttachedPolicy
+}
+
+// InlinePolicyIdentifierType is a structure of the API.
+type InlinePolicyIdentifierType struct {
+	PolicyName     string         `aws:"required" shape:"policyNameType"`
+	AttachmentType AttachmentType `aws:"required" shape:"AttachmentType"`
+	AttachmentName string         `aws:"required" shape:"AttachmentName"`
+}
+
+// InstanceProfile is a structure of the API.
+type InstanceProfile struct {
+	Path                string    `aws:"required"`
+	InstanceProfileName string    `aws:"required"`
+	InstanceProfileId   string    `aws:"required"`
+	Arn                 string    `aws:"required"`
+	CreateDate          time.Time `aws:"required"`
+	Roles               []Role    `aws:"required"`
+	Tags                []Tag
+}
+
 // ListAccessKeysRequest is a structure of the API.
 type ListAccessKeysRequest struct {
 	UserName *string `shape:"existingUserNameType"`
@@ -348,6 +1307,212 @@ type ListAccessKeysResponse struct {
 	Marker            *string
 }
 
+// ListAccountAliasesRequest is a structure of the API.
+type ListAccountAliasesRequest struct {
+	Marker   *string `shape:"markerType"`
+	MaxItems *int    `shape:"maxItemsType"`
+}
+
+// ListAccountAliasesResponse is a structure of the API.
+type ListAccountAliasesResponse struct {
+	AccountAliases []string `aws:"required"`
+	IsTruncated    *bool
+	Marker         *string
+}
+
+// ListAttachedGroupPoliciesRequest is a structure of the API.
+type ListAttachedGroupPoliciesRequest struct {
+	GroupName  string  `aws:"required" shape:"groupNameType"`
+	PathPrefix *string `shape:"policyPathType"`
+	Marker     *string `shape:"markerType"`
+	MaxItems   *int    `shape:"maxItemsType"`
+}
+
+// ListAttachedGroupPoliciesResponse is a structure of the API.
+type ListAttachedGroupPoliciesResponse struct {
+	AttachedPolicies []AttachedPolicy
+	IsTruncated      *bool
+	Marker           *string
+}
+
+// ListAttachedRolePoliciesRequest is a structure of the API.
+type ListAttachedRolePoliciesRequest struct {
+	RoleName   string  `aws:"required" shape:"roleNameType"`
+	PathPrefix *string `shape:"policyPathType"`
+	Marker     *string `shape:"markerType"`
+	MaxItems   *int    `shape:"maxItemsType"`
+}
+
+// ListAttachedRolePoliciesResponse is a structure of the API.
+type ListAttachedRolePoliciesResponse struct {
+	AttachedPolicies []AttachedPolicy
+	IsTruncated      *bool
+	Marker           *string
+}
+
+// ListAttachedUserPoliciesRequest is a structure of the API.
+type ListAttachedUserPoliciesRequest struct {
+	UserName   string  `aws:"required" shape:"userNameType"`
+	PathPrefix *string `shape:"policyPathType"`
+	Marker     *string `shape:"markerType"`
+	MaxItems   *int    `shape:"maxItemsType"`
+}
+
+// ListAttachedUserPoliciesResponse is a structure of the API.
+type ListAttachedUserPoliciesResponse struct {
+	AttachedPolicies []AttachedPolicy
+	IsTruncated      *bool
+	Marker           *string
+}
+
+// ListEntitiesForPolicyRequest is a structure of the API.
+type ListEntitiesForPolicyRequest struct {
+	PolicyArn         string           `aws:"required" shape:"arnType"`
+	EntityFilter      *EntityType      `shape:"EntityType"`
+	PathPrefix        *string          `shape:"pathType"`
+	PolicyUsageFilter *PolicyUsageType `shape:"PolicyUsageType"`
+	Marker            *string          `shape:"markerType"`
+	MaxItems          *int             `shape:"maxItemsType"`
+}
+
+// ListEntitiesForPolicyResponse is a structure of the API.
+type ListEntitiesForPolicyResponse struct {
+	PolicyGroups []PolicyGroup
+	PolicyUsers  []PolicyUser
+	PolicyRoles  []PolicyRole
+	IsTruncated  *bool
+	Marker       *string
+}
+
+// ListGroupPoliciesRequest is a structure of the API.
+type ListGroupPoliciesRequest struct {
+	GroupName string  `aws:"required" shape:"groupNameType"`
+	Marker    *string `shape:"markerType"`
+	MaxItems  *int    `shape:"maxItemsType"`
+}
+
+// ListGroupPoliciesResponse is a structure of the API.
+type ListGroupPoliciesResponse struct {
+	PolicyNames []string `aws:"required"`
+	IsTruncated *bool
+	Marker      *string
+}
+
+// ListGroupsForUserRequest is a structure of the API.
+type ListGroupsForUserRequest struct {
+	UserName string  `aws:"required" shape:"existingUserNameType"`
+	Marker   *string `shape:"markerType"`
+	MaxItems *int    `shape:"maxItemsType"`
+}
+
+// ListGroupsForUserResponse is a structure of the API.
+type ListGroupsForUserResponse struct {
+	Groups      []Group `aws:"required"`
+	IsTruncated *bool
+	Marker      *string
+}
+
+// ListGroupsRequest is a structure of the API.
+type ListGroupsRequest struct {
+	PathPrefix *string `shape:"pathPrefixType"`
+	Marker     *string `shape:"markerType"`
+	MaxItems   *int    `shape:"maxItemsType"`
+}
+
+// ListGroupsResponse is a structure of the API.
+type ListGroupsResponse struct {
+	Groups      []Group `aws:"required"`
+	IsTruncated *bool
+	Marker      *string
+}
+
+// ListInstanceProfilesForRoleRequest is a structure of the API.
+type ListInstanceProfilesForRoleRequest struct {
+	RoleName string  `aws:"required" shape:"roleNameType"`
+	Marker   *string `shape:"markerType"`
+	MaxItems *int    `shape:"maxItemsType"`
+}
+
+// ListInstanceProfilesForRoleResponse is a structure of the API.
+type ListInstanceProfilesForRoleResponse struct {
+	InstanceProfiles []InstanceProfile `aws:"required"`
+	IsTruncated      *bool
+	Marker           *string
+}
+
+// ListInstanceProfilesRequest is a structure of the API.
+type ListInstanceProfilesRequest struct {
+	PathPrefix *string `shape:"pathPrefixType"`
+	Marker     *string `shape:"markerType"`
+	MaxItems   *int    `shape:"maxItemsType"`
+}
+
+// ListInstanceProfilesResponse is a structure of the API.
+type ListInstanceProfilesResponse struct {
+	InstanceProfiles []InstanceProfile `aws:"required"`
+	IsTruncated      *bool
+	Marker           *string
+}
+
+// ListMFADevicesRequest is a structure of the API.
+type ListMFADevicesRequest struct {
+	UserName *string `shape:"existingUserNameType"`
+	Marker   *string `shape:"markerType"`
+	MaxItems *int    `shape:"maxItemsType"`
+}
+
+// ListMFADevicesResponse is a structure of the API.
+type ListMFADevicesResponse struct {
+	MFADevices  []MFADevice `aws:"required"`
+	IsTruncated *bool
+	Marker      *string
+}
+
+// ListPoliciesRequest is a structure of the API.
+type ListPoliciesRequest struct {
+	Scope             *PolicyScopeType `shape:"policyScopeType"`
+	OnlyAttached      *bool
+	PathPrefix        *string          `shape:"policyPathType"`
+	PolicyUsageFilter *PolicyUsageType `shape:"PolicyUsageType"`
+	Marker            *string          `shape:"markerType"`
+	MaxItems          *int             `shape:"maxItemsType"`
+}
+
+// ListPoliciesResponse is a structure of the API.
+type ListPoliciesResponse struct {
+	Policies    []Policy
+	IsTruncated *bool
+	Marker      *string
+}
+
+// ListPolicyTagsRequest is a structure of the API.
+type ListPolicyTagsRequest struct {
+	PolicyArn string  `aws:"required" shape:"arnType"`
+	Marker    *string `shape:"markerType"`
+	MaxItems  *int    `shape:"maxItemsType"`
+}
+
+// ListPolicyTagsResponse is a structure of the API.
+type ListPolicyTagsResponse struct {
+	Tags        []Tag `aws:"required"`
+	IsTruncated *bool
+	Marker      *string
+}
+
+// ListPolicyVersionsRequest is a structure of the API.
+type ListPolicyVersionsRequest struct {
+	PolicyArn string  `aws:"required" shape:"arnType"`
+	Marker    *string `shape:"markerType"`
+	MaxItems  *int    `shape:"maxItemsType"`
+}
+
+// ListPolicyVersionsResponse is a structure of the API.
+type ListPolicyVersionsResponse struct {
+	Versions    []PolicyVersion
+	IsTruncated *bool
+	Marker      *string
+}
+
 // ListRolePoliciesRequest is a structure of the API.
 type ListRolePoliciesRequest struct {
 	RoleName string  `aws:"required" shape:"roleNameType"`
@@ -358,6 +1523,20 @@ type ListRolePoliciesRequest struct {
 // ListRolePoliciesResponse is a structure of the API.
 type ListRolePoliciesResponse struct {
 	PolicyNames []string `aws:"required"`
+	IsTruncated *bool
+	Marker      *string
+}
+
+// ListRoleTagsRequest is a structure of the API.
+type ListRoleTagsRequest struct {
+	RoleName string  `aws:"required" shape:"roleNameType"`
+	Marker   *string `shape:"markerType"`
+	MaxItems *int    `shape:"maxItemsType"`
+}
+
+// ListRoleTagsResponse is a structure of the API.
+type ListRoleTagsResponse struct {
+	Tags        []Tag `aws:"required"`
 	IsTruncated *bool
 	Marker      *string
 }
@@ -376,6 +1555,50 @@ type ListRolesResponse struct {
 	Marker      *string
 }
 
+// ListSSHPublicKeysRequest is a structure of the API.
+type ListSSHPublicKeysRequest struct {
+	UserName *string `shape:"userNameType"`
+	Marker   *string `shape:"markerType"`
+	MaxItems *int    `shape:"maxItemsType"`
+}
+
+// ListSSHPublicKeysResponse is a structure of the API.
+type ListSSHPublicKeysResponse struct {
+	SSHPublicKeys []SSHPublicKeyMetadata
+	IsTruncated   *bool
+	Marker        *string
+}
+
+// ListServiceSpecificCredentialsRequest is a structure of the API.
+type ListServiceSpecificCredentialsRequest struct {
+	UserName    *string `shape:"userNameType"`
+	ServiceName *string
+	AllUsers    *bool
+	Marker      *string `shape:"markerType"`
+	MaxItems    *int    `shape:"maxItemsType"`
+}
+
+// ListServiceSpecificCredentialsResponse is a structure of the API.
+type ListServiceSpecificCredentialsResponse struct {
+	ServiceSpecificCredentials []ServiceSpecificCredentialMetadata
+	Marker                     *string
+	IsTruncated                *bool
+}
+
+// ListSigningCertificatesRequest is a structure of the API.
+type ListSigningCertificatesRequest struct {
+	UserName *string `shape:"existingUserNameType"`
+	Marker   *string `shape:"markerType"`
+	MaxItems *int    `shape:"maxItemsType"`
+}
+
+// ListSigningCertificatesResponse is a structure of the API.
+type ListSigningCertificatesResponse struct {
+	Certificates []SigningCertificate `aws:"required"`
+	IsTruncated  *bool
+	Marker       *string
+}
+
 // ListUserPoliciesRequest is a structure of the API.
 type ListUserPoliciesRequest struct {
 	UserName string  `aws:"required" shape:"existingUserNameType"`
@@ -386,6 +1609,20 @@ type ListUserPoliciesRequest struct {
 // ListUserPoliciesResponse is a structure of the API.
 type ListUserPoliciesResponse struct {
 	PolicyNames []string `aws:"required"`
+	IsTruncated *bool
+	Marker      *string
+}
+
+// ListUserTagsRequest is a structure of the API.
+type ListUserTagsRequest struct {
+	UserName string  `aws:"required" shape:"existingUserNameType"`
+	Marker   *string `shape:"markerType"`
+	MaxItems *int    `shape:"maxItemsType"`
+}
+
+// ListUserTagsResponse is a structure of the API.
+type ListUserTagsResponse struct {
+	Tags        []Tag `aws:"required"`
 	IsTruncated *bool
 	Marker      *string
 }
@@ -404,6 +1641,153 @@ type ListUsersResponse struct {
 	Marker      *string
 }
 
+// ListVirtualMFADevicesRequest is a structure of the API.
+type ListVirtualMFADevicesRequest struct {
+	AssignmentStatus *AssignmentStatusType `shape:"assignmentStatusType"`
+	Marker           *string               `shape:"markerType"`
+	MaxItems         *int                  `shape:"maxItemsType"`
+}
+
+// ListVirtualMFADevicesResponse is a structure of the API.
+type ListVirtualMFADevicesResponse struct {
+	VirtualMFADevices []VirtualMFADevice `aws:"required"`
+	IsTruncated       *bool
+	Marker            *string
+}
+
+// LoginProfile is a structure of the API.
+type LoginProfile struct {
+	UserName              string    `aws:"required"`
+	CreateDate            time.Time `aws:"required"`
+	PasswordResetRequired *bool
+}
+
+// MFADevice is a structure of the API.
+type MFADevice struct {
+	UserName     string    `aws:"required"`
+	SerialNumber string    `aws:"required"`
+	EnableDate   time.Time `aws:"required"`
+}
+
+// ManagedPolicyDetail is a structure of the API.
+type ManagedPolicyDetail struct {
+	PolicyName                    *string
+	PolicyId                      *string
+	Arn                           *string
+	Path                          *string
+	DefaultVersionId              *string
+	AttachmentCount               *int
+	PermissionsBoundaryUsageCount *int
+	IsAttachable                  *bool
+	Description                   *string
+	CreateDate                    *time.Time
+	UpdateDate                    *time.Time
+	PolicyVersionList             []PolicyVersion
+}
+
+// OrderedOrganizationPolicyType is a structure of the API.
+type OrderedOrganizationPolicyType struct {
+	ServiceControlPolicyInputList []string `shape:"SimulationPolicyListType"`
+}
+
+// OrganizationsDecisionDetail is a structure of the API.
+type OrganizationsDecisionDetail struct {
+	AllowedByOrganizations *bool
+}
+
+// PasswordPolicy is a structure of the API.
+type PasswordPolicy struct {
+	MinimumPasswordLength      *int
+	RequireSymbols             *bool
+	RequireNumbers             *bool
+	RequireUppercaseCharacters *bool
+	RequireLowercaseCharacters *bool
+	AllowUsersToChangePassword *bool
+	ExpirePasswords            *bool
+	MaxPasswordAge             *int
+	PasswordReusePrevention    *int
+	HardExpiry                 *bool
+}
+
+// PermissionsBoundaryDecisionDetail is a structure of the API.
+type PermissionsBoundaryDecisionDetail struct {
+	AllowedByPermissionsBoundary *bool
+}
+
+// Policy is a structure of the API.
+type Policy struct {
+	PolicyName                    *string
+	PolicyId                      *string
+	Arn                           *string
+	Path                          *string
+	DefaultVersionId              *string
+	AttachmentCount               *int
+	PermissionsBoundaryUsageCount *int
+	IsAttachable                  *bool
+	Description                   *string
+	CreateDate                    *time.Time
+	UpdateDate                    *time.Time
+	Tags                          []Tag
+}
+
+// PolicyDetail is a structure of the API.
+type PolicyDetail struct {
+	PolicyName     *string
+	PolicyDocument *string
+}
+
+// PolicyGroup is a structure of the API.
+type PolicyGroup struct {
+	GroupName *string
+	GroupId   *string
+}
+
+// PolicyIdentifier is a structure of the API.
+type PolicyIdentifier struct {
+	PolicyType             *PolicyIdentifierPolicyType `shape:"PolicyIdentifierPolicyType"`
+	PolicyArn              *string                     `shape:"arnType"`
+	InlinePolicyIdentifier *InlinePolicyIdentifierType
+}
+
+// PolicyRole is a structure of the API.
+type PolicyRole struct {
+	RoleName *string
+	RoleId   *string
+}
+
+// PolicyUser is a structure of the API.
+type PolicyUser struct {
+	UserName *string
+	UserId   *string
+}
+
+// PolicyVersion is a structure of the API.
+type PolicyVersion struct {
+	Document         *string
+	VersionId        *string
+	IsDefaultVersion *bool
+	CreateDate       *time.Time
+}
+
+// Position is a structure of the API.
+type Position struct {
+	Line   *int
+	Column *int
+}
+
+// PutGroupPolicyRequest is a structure of the API.
+type PutGroupPolicyRequest struct {
+	GroupName      string `aws:"required" shape:"groupNameType"`
+	PolicyName     string `aws:"required" shape:"policyNameType"`
+	PolicyDocument string `aws:"required" shape:"policyDocumentType"`
+}
+
+// PutRolePermissionsBoundaryRequest is a structure of the API.
+type PutRolePermissionsBoundaryRequest struct {
+	RoleName            string `aws:"required" shape:"roleNameType"`
+	PermissionsBoundary string `aws:"required" shape:"arnType"`
+}
+
 // PutRolePolicyRequest is a structure of the API.
 type PutRolePolicyRequest struct {
 	RoleName       string `aws:"required" shape:"roleNameType"`
@@ -411,11 +1795,33 @@ type PutRolePolicyRequest struct {
 	PolicyDocument string `aws:"required" shape:"policyDocumentType"`
 }
 
+// PutUserPermissionsBoundaryRequest is a structure of the API.
+type PutUserPermissionsBoundaryRequest struct {
+	UserName            string `aws:"required" shape:"userNameType"`
+	PermissionsBoundary string `aws:"required" shape:"arnType"`
+}
+
 // PutUserPolicyRequest is a structure of the API.
 type PutUserPolicyRequest struct {
 	UserName       string `aws:"required" shape:"existingUserNameType"`
 	PolicyName     string `aws:"required" shape:"policyNameType"`
 	PolicyDocument string `aws:"required" shape:"policyDocumentType"`
+}
+
+// RemoveUserFromGroupRequest is a structure of the API.
+type RemoveUserFromGroupRequest struct {
+	GroupName string `aws:"required" shape:"groupNameType"`
+	UserName  string `aws:"required" shape:"existingUserNameType"`
+}
+
+// ResourceSpecificResult is a structure of the API.
+type ResourceSpecificResult struct {
+	EvalResourceName                  string                       `aws:"required"`
+	EvalResourceDecision              PolicyEvaluationDecisionType `aws:"required"`
+	MatchedStatements                 []Statement
+	MissingContextValues              []string
+	EvalDecisionDetails               map[string]PolicyEvaluationDecisionType
+	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail
 }
 
 // Role is a structure of the API.
@@ -434,10 +1840,101 @@ type Role struct {
 	SourceRoleTemplate       *SourceRoleTemplate
 }
 
+// RoleDetail is a structure of the API.
+type RoleDetail struct {
+	Path                     *string
+	RoleName                 *string
+	RoleId                   *string
+	Arn                      *string
+	CreateDate               *time.Time
+	AssumeRolePolicyDocument *string
+	InstanceProfileList      []InstanceProfile
+	RolePolicyList           []PolicyDetail
+	AttachedManagedPolicies  []AttachedPolicy
+	PermissionsBoundary      *AttachedPermissionsBoundary
+	Tags                     []Tag
+	RoleLastUsed             *RoleLastUsed
+}
+
 // RoleLastUsed is a structure of the API.
 type RoleLastUsed struct {
 	LastUsedDate *time.Time
 	Region       *string
+}
+
+// SSHPublicKeyMetadata is a structure of the API.
+type SSHPublicKeyMetadata struct {
+	UserName       string     `aws:"required"`
+	SSHPublicKeyId string     `aws:"required"`
+	Status         StatusType `aws:"required"`
+	UploadDate     time.Time  `aws:"required"`
+}
+
+// ServiceSpecificCredentialMetadata is a structure of the API.
+type ServiceSpecificCredentialMetadata struct {
+	UserName                    string     `aws:"required"`
+	Status                      StatusType `aws:"required"`
+	ServiceUserName             *string
+	ServiceCredentialAlias      *string
+	CreateDate                  time.Time `aws:"required"`
+	ExpirationDate              *time.Time
+	ServiceSpecificCredentialId string `aws:"required"`
+	ServiceName                 string `aws:"required"`
+}
+
+// SetDefaultPolicyVersionRequest is a structure of the API.
+type SetDefaultPolicyVersionRequest struct {
+	PolicyArn string `aws:"required" shape:"arnType"`
+	VersionId string `aws:"required" shape:"policyVersionIdType"`
+}
+
+// SigningCertificate is a structure of the API.
+type SigningCertificate struct {
+	UserName        string     `aws:"required"`
+	CertificateId   string     `aws:"required"`
+	CertificateBody string     `aws:"required"`
+	Status          StatusType `aws:"required"`
+	UploadDate      *time.Time
+}
+
+// SimulateCustomPolicyRequest is a structure of the API.
+type SimulateCustomPolicyRequest struct {
+	PolicyInputList                    []string                        `aws:"required" shape:"SimulationPolicyListType"`
+	PermissionsBoundaryPolicyInputList []string                        `shape:"SimulationPolicyListType"`
+	OrderedOrganizationPolicyInputList []OrderedOrganizationPolicyType `shape:"OrganizationPolicyListType"`
+	ActionNames                        []string                        `aws:"required" shape:"ActionNameListType"`
+	ResourceArns                       []string                        `shape:"ResourceNameListType"`
+	ResourcePolicy                     *string                         `shape:"policyDocumentType"`
+	ResourceOwner                      *string                         `shape:"ResourceNameType"`
+	CallerArn                          *string                         `shape:"ResourceNameType"`
+	ContextEntries                     []ContextEntry
+	ResourceHandlingOption             *string `shape:"ResourceHandlingOptionType"`
+	MaxItems                           *int    `shape:"maxItemsType"`
+	Marker                             *string `shape:"markerType"`
+}
+
+// SimulatePolicyResponse is a structure of the API.
+type SimulatePolicyResponse struct {
+	EvaluationResults []EvaluationResult
+	IsTruncated       *bool
+	Marker            *string
+}
+
+// SimulatePrincipalPolicyRequest is a structure of the API.
+type SimulatePrincipalPolicyRequest struct {
+	PolicySourceArn                    string             `aws:"required" shape:"arnType"`
+	PolicyInputList                    []string           `shape:"SimulationPolicyListType"`
+	PermissionsBoundaryPolicyInputList []string           `shape:"SimulationPolicyListType"`
+	PolicyExclusionList                []PolicyIdentifier `shape:"PolicyExclusionsListType"`
+	ActionNames                        []string           `aws:"required" shape:"ActionNameListType"`
+	ResourceArns                       []string           `shape:"ResourceNameListType"`
+	ResourcePolicy                     *string            `shape:"policyDocumentType"`
+	ResourceOwner                      *string            `shape:"ResourceNameType"`
+	CallerArn                          *string            `shape:"ResourceNameType"`
+	ContextEntries                     []ContextEntry
+	ResourceHandlingOption             *string `shape:"ResourceHandlingOptionType"`
+	MaxItems                           *int    `shape:"maxItemsType"`
+	Marker                             *string `shape:"markerType"`
 }
 
 // SourceRoleTemplate is a structure of the API.
@@ -446,10 +1943,54 @@ type SourceRoleTemplate struct {
 	TemplateMinorVersion int    `aws:"required"`
 }
 
+// Statement is a structure of the API.
+type Statement struct {
+	SourcePolicyId   *string
+	SourcePolicyType *PolicySourceType
+	StartPosition    *Position
+	EndPosition      *Position
+}
+
 // Tag is a structure of the API.
 type Tag struct {
 	Key   string `aws:"required" shape:"tagKeyType"`
 	Value string `aws:"required" shape:"tagValueType"`
+}
+
+// TagPolicyRequest is a structure of the API.
+type TagPolicyRequest struct {
+	PolicyArn string `aws:"required" shape:"arnType"`
+	Tags      []Tag  `aws:"required" shape:"tagListType"`
+}
+
+// TagRoleRequest is a structure of the API.
+type TagRoleRequest struct {
+	RoleName string `aws:"required" shape:"roleNameType"`
+	Tags     []Tag  `aws:"required" shape:"tagListType"`
+}
+
+// TagUserRequest is a structure of the API.
+type TagUserRequest struct {
+	UserName string `aws:"required" shape:"existingUserNameType"`
+	Tags     []Tag  `aws:"required" shape:"tagListType"`
+}
+
+// UntagPolicyRequest is a structure of the API.
+type UntagPolicyRequest struct {
+	PolicyArn string   `aws:"required" shape:"arnType"`
+	TagKeys   []string `aws:"required" shape:"tagKeyListType"`
+}
+
+// UntagRoleRequest is a structure of the API.
+type UntagRoleRequest struct {
+	RoleName string   `aws:"required" shape:"roleNameType"`
+	TagKeys  []string `aws:"required" shape:"tagKeyListType"`
+}
+
+// UntagUserRequest is a structure of the API.
+type UntagUserRequest struct {
+	UserName string   `aws:"required" shape:"existingUserNameType"`
+	TagKeys  []string `aws:"required" shape:"tagKeyListType"`
 }
 
 // UpdateAccessKeyRequest is a structure of the API.
@@ -457,6 +1998,48 @@ type UpdateAccessKeyRequest struct {
 	UserName    *string    `shape:"existingUserNameType"`
 	AccessKeyId string     `aws:"required" shape:"accessKeyIdType"`
 	Status      StatusType `aws:"required" shape:"statusType"`
+}
+
+// UpdateAssumeRolePolicyRequest is a structure of the API.
+type UpdateAssumeRolePolicyRequest struct {
+	RoleName       string `aws:"required" shape:"roleNameType"`
+	PolicyDocument string `aws:"required" shape:"policyDocumentType"`
+}
+
+// UpdateGroupRequest is a structure of the API.
+type UpdateGroupRequest struct {
+	GroupName    string  `aws:"required" shape:"groupNameType"`
+	NewPath      *string `shape:"pathType"`
+	NewGroupName *string `shape:"groupNameType"`
+}
+
+// UpdateRoleDescriptionRequest is a structure of the API.
+type UpdateRoleDescriptionRequest struct {
+	RoleName    string `aws:"required" shape:"roleNameType"`
+	Description string `aws:"required" shape:"roleDescriptionType"`
+}
+
+// UpdateRoleDescriptionResponse is a structure of the API.
+type UpdateRoleDescriptionResponse struct {
+	Role *Role
+}
+
+// UpdateRoleRequest is a structure of the API.
+type UpdateRoleRequest struct {
+	RoleName           string  `aws:"required" shape:"roleNameType"`
+	Description        *string `shape:"roleDescriptionType"`
+	MaxSessionDuration *int    `shape:"roleMaxSessionDurationType"`
+}
+
+// UpdateRoleResponse is a structure of the API.
+type UpdateRoleResponse struct {
+}
+
+// UpdateUserRequest is a structure of the API.
+type UpdateUserRequest struct {
+	UserName    string  `aws:"required" shape:"existingUserNameType"`
+	NewPath     *string `shape:"pathType"`
+	NewUserName *string `shape:"userNameType"`
 }
 
 // User is a structure of the API.
@@ -469,6 +2052,30 @@ type User struct {
 	PasswordLastUsed    *time.Time
 	PermissionsBoundary *AttachedPermissionsBoundary
 	Tags                []Tag
+}
+
+// UserDetail is a structure of the API.
+type UserDetail struct {
+	Path                    *string
+	UserName                *string
+	UserId                  *string
+	Arn                     *string
+	CreateDate              *time.Time
+	UserPolicyList          []PolicyDetail
+	GroupList               []string
+	AttachedManagedPolicies []AttachedPolicy
+	PermissionsBoundary     *AttachedPermissionsBoundary
+	Tags                    []Tag
+}
+
+// VirtualMFADevice is a structure of the API.
+type VirtualMFADevice struct {
+	SerialNumber     string `aws:"required"`
+	Base32StringSeed []byte
+	QRCodePNG        []byte
+	User             *User
+	EnableDate       *time.Time
+	Tags             []Tag
 }
 
 // ConcurrentModificationException makes the error of that name, status 409.
@@ -484,6 +2091,11 @@ func DeleteConflictException(format string, args ...any) *awsapi.Error {
 // EntityAlreadyExistsException makes the error of that name, status 409.
 func EntityAlreadyExistsException(format string, args ...any) *awsapi.Error {
 	return awsapi.Errorf(awsapi.Error{Code: "EntityAlreadyExists", Status: 409, Fault: awsapi.Sender}, format, args...)
+}
+
+// EntityTemporarilyUnmodifiableException makes the error of that name, status 409.
+func EntityTemporarilyUnmodifiableException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "EntityTemporarilyUnmodifiable", Status: 409, Fault: awsapi.Sender}, format, args...)
 }
 
 // InvalidInputException makes the error of that name, status 400.
@@ -506,9 +2118,24 @@ func NoSuchEntityException(format string, args ...any) *awsapi.Error {
 	return awsapi.Errorf(awsapi.Error{Code: "NoSuchEntity", Status: 404, Fault: awsapi.Sender}, format, args...)
 }
 
+// PolicyEvaluationException makes the error of that name, status 500.
+func PolicyEvaluationException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "PolicyEvaluation", Status: 500, Fault: awsapi.Receiver}, format, args...)
+}
+
+// PolicyNotAttachableException makes the error of that name, status 400.
+func PolicyNotAttachableException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "PolicyNotAttachable", Status: 400, Fault: awsapi.Sender}, format, args...)
+}
+
 // ServiceFailureException makes the error of that name, status 500.
 func ServiceFailureException(format string, args ...any) *awsapi.Error {
 	return awsapi.Errorf(awsapi.Error{Code: "ServiceFailure", Status: 500, Fault: awsapi.Receiver}, format, args...)
+}
+
+// ServiceNotSupportedException makes the error of that name, status 404.
+func ServiceNotSupportedException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "NotSupportedService", Status: 404, Fault: awsapi.Sender}, format, args...)
 }
 
 // UnmodifiableEntityException makes the error of that name, status 400.
@@ -524,19 +2151,44 @@ func ValidationError(format string, args ...any) *awsapi.Error {
 // constraints are the restrictions on what requests hold, by the model's shape.
 func constraints() map[string]awsapi.Constraint {
 	return map[string]awsapi.Constraint{
+		"ActionNameListType":         {Member: "ActionNameType"},
+		"ActionNameType":             {Min: new(3.0), Max: new(128.0)},
+		"AttachmentName":             {Min: new(1.0), Max: new(128.0), Pattern: `[\w+=,.@-]+`},
+		"AttachmentType":             {Enum: []string{"user", "group", "role"}},
+		"ContextKeyNameType":         {Min: new(5.0), Max: new(256.0)},
+		"ContextKeyTypeEnum":         {Enum: []string{"string", "stringList", "numeric", "numericList", "boolean", "booleanList", "ip", "ipList", "binary", "binaryList", "date", "dateList"}},
+		"EntityType":                 {Enum: []string{"User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"}},
+		"OrganizationPolicyListType": {Max: new(7.0)},
+		"PolicyExclusionsListType":   {Max: new(256.0)},
+		"PolicyIdentifierPolicyType": {Enum: []string{"inline", "aws-managed", "user-managed", "permission-boundary", "scp", "rcp"}},
+		"PolicyUsageType":            {Enum: []string{"PermissionsPolicy", "PermissionsBoundary"}},
+		"ResourceHandlingOptionType": {Min: new(1.0), Max: new(64.0)},
+		"ResourceNameListType":       {Member: "ResourceNameType"},
+		"ResourceNameType":           {Min: new(1.0), Max: new(2048.0)},
+		"SimulationPolicyListType":   {Member: "policyDocumentType"},
 		"accessKeyIdType":            {Min: new(16.0), Max: new(128.0), Pattern: `[\w]+`},
+		"accountAliasType":           {Min: new(3.0), Max: new(63.0), Pattern: `^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`},
 		"arnType":                    {Min: new(20.0), Max: new(2048.0)},
+		"assignmentStatusType":       {Enum: []string{"Assigned", "Unassigned", "Any"}},
+		"entityListType":             {Member: "EntityType"},
 		"existingUserNameType":       {Min: new(1.0), Max: new(128.0), Pattern: `[\w+=,.@-]+`, Refusal: "The specified value for {name} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-"},
+		"groupNameType":              {Min: new(1.0), Max: new(128.0), Pattern: `[\w+=,.@-]+`, Refusal: "The specified value for {name} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-"},
+		"instanceProfileNameType":    {Min: new(1.0), Max: new(128.0), Pattern: `[\w+=,.@-]+`, Refusal: "The specified value for {name} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-"},
 		"markerType":                 {Min: new(1.0), Max: new(320.0), Pattern: `[\u0020-\u00FF]+`},
 		"maxItemsType":               {Min: new(1.0), Max: new(1000.0)},
 		"pathPrefixType":             {Min: new(1.0), Max: new(512.0), Pattern: `\u002F[\u0021-\u007F]*`, Refusal: "The specified value for {name} is invalid. It must begin with the / character and contain only alphanumeric characters and/or / characters."},
 		"pathType":                   {Min: new(1.0), Max: new(512.0), Pattern: `(\u002F)|(\u002F[\u0021-\u007E]+\u002F)`, Refusal: "The specified value for {name} is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters."},
+		"policyDescriptionType":      {Max: new(1000.0)},
 		"policyDocumentType":         {Min: new(1.0), Max: new(131072.0), Pattern: `[\u0009\u000A\u000D\u0020-\u00FF]+`, Refusal: "The specified value for {name} is invalid. It must contain only printable ASCII characters."},
 		"policyNameType":             {Min: new(1.0), Max: new(128.0), Pattern: `[\w+=,.@-]+`, Refusal: "The specified value for {name} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-"},
+		"policyPathType":             {Min: new(1.0), Max: new(512.0), Pattern: `((/[A-Za-z0-9\.,\+@=_-]+)*)/`, Refusal: "The specified value for {name} is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters."},
+		"policyScopeType":            {Enum: []string{"All", "AWS", "Local"}},
+		"policyVersionIdType":        {Pattern: `v[1-9][0-9]*(\.[A-Za-z0-9-]*)?`},
 		"roleDescriptionType":        {Max: new(1000.0), Pattern: `[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*`},
 		"roleMaxSessionDurationType": {Min: new(3600.0), Max: new(43200.0)},
 		"roleNameType":               {Min: new(1.0), Max: new(64.0), Pattern: `[\w+=,.@-]+`, Refusal: "The specified value for {name} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-"},
 		"statusType":                 {Enum: []string{"Active", "Inactive"}},
+		"tagKeyListType":             {Max: new(50.0), Member: "tagKeyType"},
 		"tagKeyType":                 {Min: new(1.0), Max: new(128.0), Pattern: `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`, Shown: true},
 		"tagListType":                {Max: new(50.0)},
 		"tagValueType":               {Min: new(0.0), Max: new(256.0), Pattern: `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`, Shown: true},
