@@ -90,6 +90,11 @@ func (d *derivation) write(ctx context.Context, base string, fill Fill) (seal st
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
+	return d.finish()
+}
+
+// finish makes the tree's directories what they stay, and returns its seal.
+func (d *derivation) finish() (seal string, err error) {
 	for _, dir := range slices.Backward(d.dirs) {
 		if err := d.tree.Chmod(dir, modeDir); err != nil {
 			return "", err
@@ -108,25 +113,30 @@ func (d *derivation) share(ctx context.Context, from *os.Root, base string) erro
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		switch entry.Type() {
-		case fs.ModeDir:
-			d.dirs = append(d.dirs, name)
-			return d.tree.Mkdir(name, 0o700)
-		case fs.ModeSymlink:
-			target, err := from.Readlink(name)
-			if err != nil {
-				return err
-			}
-			return d.tree.Symlink(target, name)
-		case 0:
-			err := os.Link(filepath.Join(base, name), filepath.Join(d.tree.Name(), name))
-			if cannotLink(err) {
-				return d.copy(from, name)
-			}
+		return d.shareEntry(from, base, name, entry)
+	})
+}
+
+// shareEntry gives the tree one entry of another one.
+func (d *derivation) shareEntry(from *os.Root, base, name string, entry fs.DirEntry) error {
+	switch entry.Type() {
+	case fs.ModeDir:
+		d.dirs = append(d.dirs, name)
+		return d.tree.Mkdir(name, 0o700)
+	case fs.ModeSymlink:
+		target, err := from.Readlink(name)
+		if err != nil {
 			return err
 		}
-		return unsupported(entry.Type())
-	})
+		return d.tree.Symlink(target, name)
+	case 0:
+		err := os.Link(filepath.Join(base, name), filepath.Join(d.tree.Name(), name))
+		if cannotLink(err) {
+			return d.copy(from, name)
+		}
+		return err
+	}
+	return unsupported(entry.Type())
 }
 
 // cannotLink tells whether a file system or a limit of it is what keeps a file from getting a second name.

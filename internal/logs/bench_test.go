@@ -1,6 +1,8 @@
 package logs_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,4 +67,37 @@ func BenchmarkRead(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkAppendBeside adds the lines of one quiet invocation to a group while another group gets 10 MB/s, and while it
+// gets nothing: the difference is what a flood costs others.
+func BenchmarkAppendBeside(b *testing.B) {
+	for _, rate := range []int{0, 10 << 20} {
+		b.Run(fmt.Sprintf("flood=%dMBps", rate>>20), func(b *testing.B) {
+			l := open(b, b.TempDir(), logs.Options{DiskCap: 64 << 20})
+			stop, stopped := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(stopped)
+				tick := time.NewTicker(10 * time.Millisecond)
+				defer tick.Stop()
+				line := logs.Event{Message: strings.Repeat("x", 1023) + "\n", RequestID: benchRequest}
+				for {
+					select {
+					case <-stop:
+						return
+					case <-tick.C:
+						for range rate / 100 / 1024 {
+							l.Append("/flood", benchStream, line)
+						}
+					}
+				}
+			}()
+			e := logs.Event{Message: benchMessage, RequestID: benchRequest}
+			for b.Loop() {
+				l.Append(group, benchStream, e, e, e)
+			}
+			close(stop)
+			<-stopped
+		})
+	}
 }

@@ -26,6 +26,9 @@ func (l *Log) Follow(ctx context.Context, q Query) iter.Seq2[Entry, error] {
 			f.id, f.at, f.skip = after.id, after.at, true
 		}
 		f.first, _ = q.window()
+		if q.Fresh {
+			f.skipPresent()
+		}
 		for {
 			err := f.step(ctx)
 			if ctx.Err() != nil || f.done {
@@ -52,6 +55,20 @@ type follower struct {
 	at    int64
 	skip  bool // the line at this place was seen
 	done  bool // the reader has had enough
+}
+
+// skipPresent moves to the end of what is there.
+func (f *follower) skipPresent() {
+	g := f.log.lookup(f.q.Group)
+	if g == nil {
+		return
+	}
+	f.group = g
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if n := len(g.segments); n > 0 {
+		f.id, f.at = g.segments[n-1].id, g.segments[n-1].size()
+	}
 }
 
 // step reads to the end of what is there and waits for more.

@@ -24,8 +24,12 @@ type group struct {
 	newest   segmentID  // the last ID given, also if that segment is gone
 	todo     []*segment // those with lines to write or an index to save
 	buffered int64      // bytes of lines to write
+	first    time.Time  // when the first line arrived, if the group was made by it
 	dropped  int64      // lines dropped that no line tells of yet
 	lost     string     // the stream of the last of them
+	flooded  bool       // they were dropped for their number
+	credit   int64      // bytes that may be taken at once
+	credited time.Time  // when credit was last reckoned
 	deleted  bool
 	changed  chan struct{} // if not nil, closed at the next change
 }
@@ -34,27 +38,67 @@ func newGroup(l *Log, name string) *group {
 	return &group{log: l, name: name, dir: filepath.Join(l.dir, dirName(name))}
 }
 
-// append adds events. full tells that the writer should not wait for its next turn; ok is false if the group is deleted.
-func (g *group) append(stream string, events []Event) (full, ok bool) {
+// appended is how group.append ended.
+type appended int
+
+const (
+	appendedSome appended = iota // all that fit
+	appendedFull                 // and the writer should not wait for its next turn
+	refused                      // nothing: not all would fit
+	deletedGroup
+)
+
+// append adds events. With whole it adds none if not all fit.
+func (g *group) append(stream string, events []Event, whole bool) appended {
 	now := g.log.opts.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.deleted {
-		return false, false
+		return deletedGroup
+	}
+	g.reckon(now)
+	if whole {
+		total := 0
+		for i := range events {
+			total += len(events[i].Message)
+		}
+		if !g.fits(total) || int64(total) > g.credit {
+			return refused
+		}
 	}
 	for i := range events {
-		if !g.fits(len(events[i].Message)) {
+		n := len(events[i].Message)
+		if flood := int64(n) > g.credit; flood || !g.fits(n) {
 			g.dropped++
-			g.lost = stream
+			g.lost, g.flooded = stream, flood
 			g.log.droppedLines.Add(1)
 			continue
 		}
+		g.credit -= int64(n)
 		g.confess(now)
 		g.add(now, stream, &events[i])
 	}
 	g.dirty.Store(true)
 	g.signal()
-	return g.buffered >= kickBytes, true
+	if g.buffered >= kickBytes {
+		return appendedFull
+	}
+	return appendedSome
+}
+
+// reckon gives the group what it may take for the time that has passed.
+func (g *group) reckon(now time.Time) {
+	burst := g.log.opts.GroupBurst
+	passed := now.Sub(g.credited)
+	switch {
+	case g.credited.IsZero() || passed >= time.Minute:
+		g.credit = burst
+	case passed <= 0:
+		return
+	default:
+		g.credit = min(burst, g.credit+int64(passed)*(g.log.opts.GroupRate/1000)/int64(time.Millisecond))
+	}
+	g.credited = now
 }
 
 // fits tells whether memory is left for a message.
@@ -69,12 +113,18 @@ func (g *group) confess(now time.Time) {
 		return
 	}
 	text := fmt.Sprintf("furl: %d log lines dropped: the disk does not keep up\n", g.dropped)
+	if g.flooded {
+		text = fmt.Sprintf("furl: %d log lines dropped: a log group takes %d MB a second\n", g.dropped, g.log.opts.GroupRate/1e6)
+	}
 	g.dropped = 0
 	g.add(now, g.lost, &Event{Message: text})
 }
 
 // add encodes one event to the end of the live segment. The place of a line is fixed from here on.
 func (g *group) add(now time.Time, stream string, e *Event) {
+	if g.newest == (segmentID{}) {
+		g.first = now
+	}
 	s := g.live(now)
 	happened := e.Time
 	if happened.IsZero() {
@@ -246,6 +296,10 @@ func (g *group) info() GroupInfo {
 	}
 	if len(g.segments) > 0 {
 		info.Created = g.segments[0].id.time()
+	}
+	info.First = info.Created
+	if !g.first.IsZero() {
+		info.First = g.first
 	}
 	return info
 }

@@ -135,7 +135,7 @@ func buildIndex(r io.Reader) (*index, error) {
 	for at := int64(0); ; {
 		b, err := in.ReadSlice('\n')
 		if err == nil {
-			if l, ok := parseLine(b[:len(b)-1]); ok {
+			if l, ok := parseLine(b[:len(b)-1]); ok { // what was blotted out is not
 				x.add(at, &l, len(b))
 			}
 		}

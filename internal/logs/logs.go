@@ -67,12 +67,15 @@ type Options struct {
 	// SegmentBytes is the size at which a segment is closed and another begun, at most 1 GiB. 16 MiB, or a quarter of
 	// DiskCap if that is less.
 	SegmentBytes int64
-	// DiskCap is how many bytes all segments may have together; beyond, those not written to for longest are removed.
-	// 1 GiB.
+	// DiskCap is how many bytes all segments may have together; beyond, those not written to for longest are removed,
+	// of groups that have more than an equal share. 1 GiB.
 	DiskCap int64
 	// BufferBytes is how much memory lines may use that are not yet on disk; beyond, lines are dropped and a line says
 	// how many. 64 MiB. One group may use an eighth of it.
 	BufferBytes int64
+	// GroupRate is how many bytes of messages a second one group may take in the long run, GroupBurst how many at once;
+	// beyond, lines are dropped and a line says how many. 16 MiB and 32 MiB.
+	GroupRate, GroupBurst int64
 	// Retain returns how long the segments of a group are kept after the last write, 0 for ever. It must not call the Log,
 	// which waits for it. For ever.
 	Retain func(group string) time.Duration
@@ -96,6 +99,12 @@ func (o Options) orDefault() Options {
 	if o.BufferBytes == 0 {
 		o.BufferBytes = 64 << 20
 	}
+	if o.GroupRate == 0 {
+		o.GroupRate = 16 << 20
+	}
+	if o.GroupBurst == 0 {
+		o.GroupBurst = max(32<<20, o.GroupRate)
+	}
 	if o.Retain == nil {
 		o.Retain = func(string) time.Duration { return 0 }
 	}
@@ -112,7 +121,7 @@ func (o Options) orDefault() Options {
 type Stats struct {
 	// Bytes is the size of all segments on disk, now.
 	Bytes int64
-	// DroppedLines counts lines that were dropped because memory was full.
+	// DroppedLines counts lines that were dropped because memory was full or their group had its share.
 	DroppedLines int64
 	// DroppedSegments and DroppedBytes count what was removed because of Options.DiskCap, not because of retention.
 	DroppedSegments, DroppedBytes int64
@@ -128,6 +137,7 @@ type Log struct {
 	opts     Options
 	commands chan func(*writer)
 	kick     chan struct{}
+	appeared chan struct{}
 	stopping chan struct{}
 	stopped  chan struct{}
 	closing  sync.Once
@@ -151,6 +161,7 @@ func Open(dir string, opts Options) (*Log, error) {
 		opts:     opts.orDefault(),
 		commands: make(chan func(*writer)),
 		kick:     make(chan struct{}, 1),
+		appeared: make(chan struct{}, 1),
 		stopping: make(chan struct{}),
 		stopped:  make(chan struct{}),
 		groups:   map[string]*group{},
@@ -176,20 +187,51 @@ func (l *Log) Append(group, stream string, events ...Event) {
 	if len(events) == 0 || l.isClosed() {
 		return
 	}
+	l.append(group, stream, events, false)
+}
+
+// Offer is Append for whoever can be refused: it adds all events, or none if they would have to be dropped, and answers
+// whether it did.
+func (l *Log) Offer(group, stream string, events ...Event) bool {
+	return !l.isClosed() && (len(events) == 0 || l.append(group, stream, events, true))
+}
+
+// append adds events, with whole all or none of them. It answers whether it added all that it could.
+func (l *Log) append(group, stream string, events []Event, whole bool) bool {
 	for {
-		g := l.groupOf(group)
-		full, ok := g.append(stream, events)
-		if !ok {
-			continue // deleted just now: there is a new one, or will be
+		result := l.groupOf(group).append(stream, events, whole)
+		if result == deletedGroup {
+			continue // just now: there is a new one, or will be
 		}
-		if full {
-			select {
-			case l.kick <- struct{}{}:
-			default:
-			}
+		if result == appendedFull {
+			nudge(l.kick)
 		}
-		return
+		return result != refused
 	}
+}
+
+// nudge leaves a word in a channel that has room for one.
+func nudge(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Appeared returns a channel in which there is a word after Append made a group. There is one such channel; a word may
+// stand for several groups.
+func (l *Log) Appeared() <-chan struct{} { return l.appeared }
+
+// Has tells whether there is a group.
+func (l *Log) Has(group string) bool { return l.lookup(group) != nil }
+
+// Group describes a group; false if there is none.
+func (l *Log) Group(group string) (GroupInfo, bool) {
+	g := l.lookup(group)
+	if g == nil {
+		return GroupInfo{}, false
+	}
+	return g.info(), true
 }
 
 // Sync returns when everything appended before the call is on disk, or cannot be written, or ctx ends.
@@ -202,6 +244,12 @@ func (l *Log) DeleteGroup(ctx context.Context, group string) error {
 	return l.command(ctx, func(w *writer) error { return w.deleteGroup(group) })
 }
 
+// DeleteStream removes what a group holds of a stream, from its files too. It returns ErrNoGroup if there is no such
+// group; a stream that does not exist is no error. What is appended meanwhile may stay.
+func (l *Log) DeleteStream(ctx context.Context, group, stream string) error {
+	return l.command(ctx, func(w *writer) error { return w.deleteStream(ctx, group, stream) })
+}
+
 // GroupInfo describes a log group.
 type GroupInfo struct {
 	Name string
@@ -209,6 +257,8 @@ type GroupInfo struct {
 	Bytes int64
 	// Created is when its oldest segment was begun, to the hour; zero if there is none any more.
 	Created time.Time
+	// First is when its first line of this process' run arrived, else Created.
+	First time.Time
 }
 
 // Groups returns all groups in the order of their names.
@@ -271,6 +321,7 @@ func (l *Log) groupOf(name string) *group {
 	if g == nil {
 		g = newGroup(l, name)
 		l.groups[name] = g
+		nudge(l.appeared)
 	}
 	return g
 }

@@ -31,6 +31,8 @@ type Query struct {
 	Limit int
 	// Token is the ID of an entry: events after it are read, or with Backward those before it. It need not exist any more.
 	Token string
+	// Fresh has Follow leave out what was there before.
+	Fresh bool
 	// Backward reads the latest events rather than the earliest. Still they come in the order of their time.
 	Backward bool
 }
@@ -114,6 +116,25 @@ func (l *Log) Streams(ctx context.Context, group string) ([]StreamInfo, error) {
 	}
 	slices.SortFunc(out, func(a, b StreamInfo) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
+}
+
+// HasStream tells whether a group holds events of a stream, or returns ErrNoGroup.
+func (l *Log) HasStream(ctx context.Context, group, stream string) (bool, error) {
+	g := l.lookup(group)
+	if g == nil {
+		return false, ErrNoGroup
+	}
+	if err := g.loadIndexes(ctx, segmentID{}); err != nil {
+		return false, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range slices.Backward(g.segments) {
+		if s.index != nil && s.index.streams[stream] != nil {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // spans returns what all segments together hold of each stream.

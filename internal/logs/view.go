@@ -150,11 +150,11 @@ func (r *segmentReader) close() error {
 }
 
 // eachLine calls f with each line of b, without its newline, and its offset, until f answers false. What follows the last
-// newline is no line.
+// newline is no line, and what was blotted out is none any more.
 func eachLine(b []byte, at int64, f func(at int64, line []byte) bool) {
 	for {
 		i := bytes.IndexByte(b, '\n')
-		if i < 0 || !f(at, b[:i]) {
+		if i < 0 || !isBlot(b[:i]) && !f(at, b[:i]) {
 			return
 		}
 		at += int64(i) + 1

@@ -246,21 +246,31 @@ func (g *group) candidates(before time.Time) []candidate {
 	return out
 }
 
-// enforceCap removes the segments that were not written to for longest, until the rest is within Options.DiskCap.
+// enforceCap removes segments until the rest is within Options.DiskCap: those that were not written to for longest, of
+// groups that have more than their share, so that a flood does not cost others their lines.
 func (w *writer) enforceCap() {
 	if w.log.bytes.Load() <= w.log.opts.DiskCap {
 		return
 	}
+	groups := w.log.allGroups()
+	share := w.log.opts.DiskCap / int64(max(1, len(groups)))
+	held := map[*group]int64{}
 	var all []candidate
-	for _, g := range w.log.allGroups() {
-		all = append(all, g.candidates(w.log.opts.Now().Add(time.Hour))...)
+	for _, g := range groups {
+		if held[g] = g.info().Bytes; held[g] > share {
+			all = append(all, g.candidates(w.log.opts.Now().Add(time.Hour))...)
+		}
 	}
 	slices.SortStableFunc(all, func(a, b candidate) int { return a.touched.Compare(b.touched) })
 	for _, c := range all {
 		if w.log.bytes.Load() <= w.log.opts.DiskCap {
 			return
 		}
+		if held[c.group] <= share {
+			continue
+		}
 		if size, ok := w.drop(c); ok {
+			held[c.group] -= size
 			w.log.droppedSegments.Add(1)
 			w.log.droppedBytes.Add(size)
 			w.log.opts.Logger.Warn("logs exceed their share of the disk, oldest removed", "log_group", c.group.name, "bytes", size)

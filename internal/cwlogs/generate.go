@@ -1,0 +1,3 @@
+package cwlogs
+
+//go:generate go run furl/internal/awsapi/gen -service logs
