@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"furl/internal/environment"
@@ -15,13 +17,21 @@ type Current struct {
 	// BytesOut and BytesIn are what functions sent and got over the network,
 	// Refused the connections that no rule allowed.
 	BytesOut, BytesIn, Refused uint64
+	// Connections are open, of these Waiting for their client; Yielded were closed
+	// to make room for others.
+	Connections, Waiting int
+	Yielded              uint64
+	// Queued are the events of asynchronous invocations that are in the queue,
+	// Running those of them that run; Waited is how long the oldest that is due waits.
+	Queued, Running int
+	Waited          time.Duration
 }
 
 // snapshot reads Current when it is collected.
 type snapshot struct {
 	current func() Current
 	throttles, concurrent, environments, waiting, deaths, blanks,
-	starts, startTimes, isolation, bytes, refused *prometheus.Desc
+	starts, startTimes, isolation, bytes, refused, queued, waited, connections, yielded *prometheus.Desc
 }
 
 func newSnapshot(current func() Current) *snapshot {
@@ -40,6 +50,10 @@ func newSnapshot(current func() Current) *snapshot {
 		startTimes:   desc("furl_cold_start_seconds", "Time from the demand for an execution environment to where it can take the event.", "runtime", "kind"),
 		isolation:    desc("furl_isolation_info", "What functions run in; always 1.", "driver"),
 		bytes:        desc("furl_egress_bytes_total", "What functions sent (out) and got (in) over the network.", "direction"),
+		connections:  desc("furl_connections", "Open connections: those that wait for their client, and the others.", "state"),
+		yielded:      desc("furl_connections_yielded_total", "Connections that waited for their client and were closed to make room."),
+		queued:       desc("furl_async_events", "Events of asynchronous invocations by state.", "state"),
+		waited:       desc("furl_async_oldest_seconds", "How long the event waits that has been due for the longest time."),
 		refused:      desc("furl_egress_refused_total", "Connections and names that functions were refused."),
 	}
 }
@@ -78,10 +92,16 @@ func (s *snapshot) Collect(out chan<- prometheus.Metric) {
 			out <- prometheus.MustNewConstHistogram(s.startTimes, h.Count, h.Sum.Seconds(), buckets(h), runtime, kind)
 		}
 	}
+	gauge(s.connections, c.Waiting, "waiting")
+	gauge(s.connections, c.Connections-c.Waiting, "busy")
+	counter(s.yielded, c.Yielded)
 	gauge(s.isolation, 1, c.Isolation)
 	counter(s.bytes, c.BytesOut, "out")
 	counter(s.bytes, c.BytesIn, "in")
 	counter(s.refused, c.Refused)
+	gauge(s.queued, max(0, c.Queued-c.Running), "waiting")
+	gauge(s.queued, c.Running, "running")
+	out <- prometheus.MustNewConstMetric(s.waited, prometheus.GaugeValue, c.Waited.Seconds())
 }
 
 // buckets are those of a histogram by their upper ends, in seconds.

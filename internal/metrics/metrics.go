@@ -21,6 +21,7 @@ type Metrics struct {
 	errors      *prometheus.CounterVec
 	duration    *prometheus.HistogramVec
 	requests    *prometheus.CounterVec
+	events      asyncMetrics
 }
 
 // seconds are the bounds of the histograms: functions answer in a millisecond or
@@ -47,7 +48,9 @@ func New(current func() Current) *Metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "furl_url_requests_total", Help: "Requests to function URLs by the status they were answered with (CloudWatch: UrlRequestCount, Url4xxCount, Url5xxCount).",
 		}, []string{"code"}),
+		events: newAsyncMetrics(),
 	}
+	m.registry.MustRegister(m.events.received, m.events.age, m.events.dropped, m.events.undelivered)
 	m.registry.MustRegister(m.invocations, m.errors, m.duration, m.requests, newSnapshot(current),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -73,6 +76,7 @@ func (m *Metrics) Forget(function string) {
 	m.invocations.DeleteLabelValues(function)
 	m.errors.DeleteLabelValues(function)
 	m.duration.DeleteLabelValues(function)
+	m.events.forget(function)
 }
 
 // Handler answers GET /metrics, and nothing else.

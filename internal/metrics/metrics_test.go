@@ -36,6 +36,7 @@ func TestFigures(t *testing.T) {
 			Runtimes:  map[string]environment.RuntimeStats{"python3.12": {Blanks: 2, Stocked: stocked}},
 		},
 		Isolation: "namespace", BytesOut: 10, BytesIn: 20, Refused: 6,
+		Connections: 5, Waiting: 4, Yielded: 9,
 	}
 	m := metrics.New(func() metrics.Current { return now })
 	m.Invoked("hello", 3*time.Millisecond, false)
@@ -69,6 +70,9 @@ func TestFigures(t *testing.T) {
 		`furl_egress_bytes_total{direction="in"} 20`,
 		`furl_egress_bytes_total{direction="out"} 10`,
 		`furl_egress_refused_total 6`,
+		`furl_connections{state="waiting"} 4`,
+		`furl_connections{state="busy"} 1`,
+		`furl_connections_yielded_total 9`,
 		`go_goroutines`,
 		`process_open_fds`,
 	} {
