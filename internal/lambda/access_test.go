@@ -96,6 +96,76 @@ func accesses() []access {
 			return only(c.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyRequest{FunctionName: "hello"}))
 		}},
 		{"DeleteFunctionConcurrency", "lambda:DeleteFunctionConcurrency", hello, unreserve("hello")},
+		{"PutResourcePolicy", "lambda:PutResourcePolicy", hello, putPolicy(hello, "{}")},
+		{"GetResourcePolicy", "lambda:GetResourcePolicy", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetResourcePolicy(ctx, &lambda.GetResourcePolicyRequest{ResourceArn: hello}))
+		}},
+		{"DeleteResourcePolicy", "lambda:DeleteResourcePolicy", hello, func(ctx context.Context, c *lambda.Client) error {
+			return c.DeleteResourcePolicy(ctx, &lambda.DeleteResourcePolicyRequest{ResourceArn: hello})
+		}},
+		{"PutProvisionedConcurrencyConfig", "lambda:PutProvisionedConcurrencyConfig", hello + ":1", provision("hello", "1", 1)},
+		{"GetProvisionedConcurrencyConfig", "lambda:GetProvisionedConcurrencyConfig", hello + ":1", func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetProvisionedConcurrencyConfig(ctx, &lambda.GetProvisionedConcurrencyConfigRequest{FunctionName: "hello", Qualifier: "1"}))
+		}},
+		{"ListProvisionedConcurrencyConfigs", "lambda:ListProvisionedConcurrencyConfigs", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.ListProvisionedConcurrencyConfigs(ctx, &lambda.ListProvisionedConcurrencyConfigsRequest{FunctionName: "hello"}))
+		}},
+		{"DeleteProvisionedConcurrencyConfig", "lambda:DeleteProvisionedConcurrencyConfig", hello + ":1", func(ctx context.Context, c *lambda.Client) error {
+			return c.DeleteProvisionedConcurrencyConfig(ctx, &lambda.DeleteProvisionedConcurrencyConfigRequest{FunctionName: "hello", Qualifier: "1"})
+		}},
+		{"GetRuntimeManagementConfig", "lambda:GetRuntimeManagementConfig", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetRuntimeManagementConfig(ctx, &lambda.GetRuntimeManagementConfigRequest{FunctionName: "hello"}))
+		}},
+		{"PutRuntimeManagementConfig", "lambda:PutRuntimeManagementConfig", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.PutRuntimeManagementConfig(ctx, &lambda.PutRuntimeManagementConfigRequest{FunctionName: "hello", UpdateRuntimeOn: "Auto"}))
+		}},
+		{"GetFunctionRecursionConfig", "lambda:GetFunctionRecursionConfig", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetFunctionRecursionConfig(ctx, &lambda.GetFunctionRecursionConfigRequest{FunctionName: "hello"}))
+		}},
+		{"PutFunctionRecursionConfig", "lambda:PutFunctionRecursionConfig", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.PutFunctionRecursionConfig(ctx, &lambda.PutFunctionRecursionConfigRequest{FunctionName: "hello", RecursiveLoop: "Allow"}))
+		}},
+		{"PublishLayerVersion", "lambda:PublishLayerVersion", layers + "lib", publishLayer("lib")},
+		{"GetLayerVersion", "lambda:GetLayerVersion", layers + "lib:1", func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetLayerVersion(ctx, &lambda.GetLayerVersionRequest{LayerName: "lib", VersionNumber: 1}))
+		}},
+		{"GetLayerVersionByArn", "lambda:GetLayerVersion", layers + "lib:1", func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetLayerVersionByArn(ctx, &lambda.GetLayerVersionByArnRequest{Arn: layers + "lib:1"}))
+		}},
+		{"ListLayers", "lambda:ListLayers", "*", func(ctx context.Context, c *lambda.Client) error {
+			return only(c.ListLayers(ctx, &lambda.ListLayersRequest{}))
+		}},
+		{"ListLayerVersions", "lambda:ListLayerVersions", "*", func(ctx context.Context, c *lambda.Client) error {
+			return only(c.ListLayerVersions(ctx, &lambda.ListLayerVersionsRequest{LayerName: "lib"}))
+		}},
+		{"AddLayerVersionPermission", "lambda:AddLayerVersionPermission", layers + "lib:1", shareLayer("lib", 1, "*")},
+		{"GetLayerVersionPolicy", "lambda:GetLayerVersionPolicy", layers + "lib:1", func(ctx context.Context, c *lambda.Client) error {
+			return only(c.GetLayerVersionPolicy(ctx, &lambda.GetLayerVersionPolicyRequest{LayerName: "lib", VersionNumber: 1}))
+		}},
+		{"RemoveLayerVersionPermission", "lambda:RemoveLayerVersionPermission", layers + "lib:1", func(ctx context.Context, c *lambda.Client) error {
+			return c.RemoveLayerVersionPermission(ctx, &lambda.RemoveLayerVersionPermissionRequest{LayerName: "lib", VersionNumber: 1, StatementId: "s"})
+		}},
+		{"DeleteLayerVersion", "lambda:DeleteLayerVersion", layers + "lib:1", func(ctx context.Context, c *lambda.Client) error {
+			return c.DeleteLayerVersion(ctx, &lambda.DeleteLayerVersionRequest{LayerName: "lib", VersionNumber: 1})
+		}},
+		{"InvokeAsync", "lambda:InvokeAsync", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.InvokeAsync(ctx, &lambda.InvokeAsyncRequest{FunctionName: "hello", InvokeArgs: []byte("{}")}))
+		}},
+		{"InvokeWithResponseStream", "lambda:InvokeFunction", hello + ":1", func(ctx context.Context, c *lambda.Client) error {
+			in := &lambda.InvokeWithResponseStreamRequest{FunctionName: "hello:1", InvocationType: new(lambda.ResponseStreamingInvocationTypeDryRun)}
+			return c.InvokeWithResponseStream(ctx, in, new(streamed))
+		}},
+		{"PutFunctionEventInvokeConfig", "lambda:PutFunctionEventInvokeConfig", hello, putEvents(func(in *lambda.PutFunctionEventInvokeConfigRequest) {
+			in.MaximumRetryAttempts = new(1)
+		})},
+		{"UpdateFunctionEventInvokeConfig", "lambda:UpdateFunctionEventInvokeConfig", hello, updateEvents(func(in *lambda.UpdateFunctionEventInvokeConfigRequest) {
+			in.MaximumRetryAttempts = new(1)
+		})},
+		{"GetFunctionEventInvokeConfig", "lambda:GetFunctionEventInvokeConfig", hello, getEvents("hello:1", nil)},
+		{"ListFunctionEventInvokeConfigs", "lambda:ListFunctionEventInvokeConfigs", hello, func(ctx context.Context, c *lambda.Client) error {
+			return only(c.ListFunctionEventInvokeConfigs(ctx, &lambda.ListFunctionEventInvokeConfigsRequest{FunctionName: "hello"}))
+		}},
+		{"DeleteFunctionEventInvokeConfig", "lambda:DeleteFunctionEventInvokeConfig", hello, deleteEvents("hello")},
 		{"DeleteFunction", "lambda:DeleteFunction", hello, func(ctx context.Context, c *lambda.Client) error {
 			return only(c.DeleteFunction(ctx, &lambda.DeleteFunctionRequest{FunctionName: "hello"}))
 		}},

@@ -76,8 +76,33 @@ func (s *Service) Access(ctx context.Context, in any) ([]authz.Access, error) {
 		return s.on(ctx, "GetFunctionConcurrency", in.FunctionName, nil)
 	case *DeleteFunctionConcurrencyRequest:
 		return s.on(ctx, "DeleteFunctionConcurrency", in.FunctionName, nil)
+	case *PutResourcePolicyRequest:
+		return s.onPolicy(ctx, "PutResourcePolicy", in.ResourceArn)
+	case *GetResourcePolicyRequest:
+		return s.onPolicy(ctx, "GetResourcePolicy", in.ResourceArn)
+	case *DeleteResourcePolicyRequest:
+		return s.onPolicy(ctx, "DeleteResourcePolicy", in.ResourceArn)
+	case *PutProvisionedConcurrencyConfigRequest:
+		return s.on(ctx, "PutProvisionedConcurrencyConfig", in.FunctionName, &in.Qualifier)
+	case *GetProvisionedConcurrencyConfigRequest:
+		return s.on(ctx, "GetProvisionedConcurrencyConfig", in.FunctionName, &in.Qualifier)
+	case *DeleteProvisionedConcurrencyConfigRequest:
+		return s.on(ctx, "DeleteProvisionedConcurrencyConfig", in.FunctionName, &in.Qualifier)
+	case *ListProvisionedConcurrencyConfigsRequest:
+		return s.on(ctx, "ListProvisionedConcurrencyConfigs", in.FunctionName, nil)
+	case *GetRuntimeManagementConfigRequest:
+		return s.on(ctx, "GetRuntimeManagementConfig", in.FunctionName, in.Qualifier)
+	case *PutRuntimeManagementConfigRequest:
+		return s.on(ctx, "PutRuntimeManagementConfig", in.FunctionName, in.Qualifier)
+	case *GetFunctionRecursionConfigRequest:
+		return s.on(ctx, "GetFunctionRecursionConfig", in.FunctionName, nil)
+	case *PutFunctionRecursionConfigRequest:
+		return s.on(ctx, "PutFunctionRecursionConfig", in.FunctionName, nil)
 	}
-	return nil, ServiceException("the operation has no IAM action")
+	if all, known, err := s.eventAccess(ctx, in); known {
+		return all, err
+	}
+	return s.layerAccess(ctx, in)
 }
 
 // subject resolves what a request is about. A name that is wrong is refused
@@ -101,6 +126,8 @@ func onWholeFunction(action string) bool {
 	case "CreateFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration",
 		"PublishVersion", "ListVersionsByFunction", "CreateAlias", "GetAlias", "UpdateAlias", "DeleteAlias", "ListAliases",
 		"ListFunctionUrlConfigs", "TagResource", "UntagResource", "ListTags", "GetFunctionCodeSigningConfig",
+		"PutFunctionEventInvokeConfig", "UpdateFunctionEventInvokeConfig", "GetFunctionEventInvokeConfig",
+		"DeleteFunctionEventInvokeConfig", "ListFunctionEventInvokeConfigs", "InvokeAsync",
 		"PutFunctionConcurrency", "GetFunctionConcurrency", "DeleteFunctionConcurrency":
 		return true
 	}
@@ -129,19 +156,24 @@ func (s *Service) creating(ctx context.Context, in *CreateFunctionRequest) ([]au
 	if err != nil {
 		return nil, err
 	}
-	acc.Keys = authz.RequestTags(in.Tags)
+	acc.Keys = layerKeys(authz.RequestTags(in.Tags), in.Layers)
 	pass, err := s.passing(ctx, r, in.Role)
-	return []authz.Access{acc, pass}, err
+	return append([]authz.Access{acc, pass}, s.usingLayers(in.Layers)...), err
 }
 
 // updating is the change of a function's configuration.
 func (s *Service) updating(ctx context.Context, in *UpdateFunctionConfigurationRequest) ([]authz.Access, error) {
 	r, acc, err := s.onFunction(ctx, "UpdateFunctionConfiguration", in.FunctionName, nil)
-	if err != nil || in.Role == nil {
-		return []authz.Access{acc}, err
+	if err != nil {
+		return nil, err
+	}
+	acc.Keys = layerKeys(acc.Keys, in.Layers)
+	all := append([]authz.Access{acc}, s.usingLayers(in.Layers)...)
+	if in.Role == nil {
+		return all, nil
 	}
 	pass, err := s.passing(ctx, r, *in.Role)
-	return []authz.Access{acc, pass}, err
+	return append(all, pass), err
 }
 
 // tagging is an action on the tags of what an ARN names.

@@ -20,7 +20,7 @@ const atOnce = 4
 // waiters of their SDKs.
 type activator struct {
 	state   *state.State
-	unpack  func(ctx context.Context, sha string) error
+	unpack  func(ctx context.Context, v *state.Version) error
 	compile func(ctx context.Context, runtime, sha string)
 	logger  *slog.Logger
 
@@ -165,7 +165,7 @@ func (a *activator) activateVersion(ctx context.Context, id state.FunctionID, v 
 
 // ready makes a version's code ready on this node and has the outcome recorded.
 func (a *activator) ready(ctx context.Context, v *state.Version, record func(ready bool) error) error {
-	unpackErr := a.unpack(ctx, v.CodeBlob)
+	unpackErr := a.unpack(ctx, v)
 	if unpackErr == nil {
 		a.compile(ctx, v.Runtime, v.CodeBlob)
 	}

@@ -37,7 +37,7 @@ func checkCreate(in *CreateFunctionRequest) error {
 	case len(in.Tags) > maxTags:
 		return tooManyTags()
 	}
-	if err := checkExtras(in.Layers, in.FileSystemConfigs, in.ImageConfig, in.VpcConfig, in.KMSKeyArn); err != nil {
+	if err := checkExtras(in.FileSystemConfigs, in.ImageConfig, in.VpcConfig, in.KMSKeyArn, in.DeadLetterConfig); err != nil {
 		return err
 	}
 	if err := checkRuntime(*in.Runtime); err != nil {
@@ -65,7 +65,7 @@ func (s *Service) checkUpdate(in *UpdateFunctionConfigurationRequest, v *state.V
 	case in.RuntimeConfig != nil || in.AcceleratorConfig != nil:
 		return notOffered("Customer-managed runtimes and accelerators")
 	}
-	if err := checkExtras(in.Layers, in.FileSystemConfigs, in.ImageConfig, in.VpcConfig, in.KMSKeyArn); err != nil {
+	if err := checkExtras(in.FileSystemConfigs, in.ImageConfig, in.VpcConfig, in.KMSKeyArn, in.DeadLetterConfig); err != nil {
 		return err
 	}
 	if in.Runtime != nil {
@@ -119,12 +119,8 @@ func noBucket() error {
 // checkExtras refuses what a function can be tied to on AWS and that does not
 // exist here: a function must not seem to be in a network or under a key in
 // which it is not.
-func checkExtras(layers []string, fileSystems []FileSystemConfig, image *ImageConfig, vpc *VpcConfig, key *string) error {
+func checkExtras(fileSystems []FileSystemConfig, image *ImageConfig, vpc *VpcConfig, key *string, letters *DeadLetterConfig) error {
 	switch {
-	case len(layers) > 5:
-		return InvalidParameterValueException("Cannot reference more than 5 layers.")
-	case len(layers) > 0:
-		return InvalidParameterValueException("Layer version %s does not exist.", layers[0])
 	case len(fileSystems) > 0:
 		return notOffered("File systems")
 	case image != nil:
@@ -137,6 +133,9 @@ func checkExtras(layers []string, fileSystems []FileSystemConfig, image *ImageCo
 			"EC2 Error Message: The security group '%s' does not exist", vpc.SecurityGroupIds[0])
 	case value(key) != "":
 		return notOffered("Encryption with a KMS key")
+	case letters != nil && value(letters.TargetArn) != "":
+		return InvalidParameterValueException("The dead-letter target %s: not offered by this server, which has no queues and no topics. "+
+			"Give the function an OnFailure destination that is a function: aws lambda put-function-event-invoke-config", *letters.TargetArn)
 	}
 	return nil
 }

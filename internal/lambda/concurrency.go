@@ -27,6 +27,10 @@ func (s *Service) PutFunctionConcurrency(ctx context.Context, in *PutFunctionCon
 	n := in.ReservedConcurrentExecutions
 	s.reserving.Lock()
 	defer s.reserving.Unlock()
+	if f := s.state.Snapshot().Function(r.id); f != nil && provisionedOf(f) > n {
+		return nil, InvalidParameterValueException(" ReservedConcurrentExecutions  %d should not be lower than "+
+			"function's total provisioned concurrency [%d].", n, provisionedOf(f))
+	}
 	if AccountConcurrency-s.reservedByOthers(r.id)-n < minUnreserved {
 		return nil, InvalidParameterValueException("Specified ReservedConcurrentExecutions for function decreases account's "+
 			"UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved).WithoutType()

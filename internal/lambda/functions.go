@@ -37,7 +37,11 @@ func (s *Service) CreateFunction(ctx context.Context, in *CreateFunctionRequest)
 	if s.state.Snapshot().Function(r.id) != nil {
 		return nil, functionExists(r.id.Name)
 	}
-	blob, err := s.checkCode(in.Code.ZipFile)
+	blob, info, err := s.checkCode(in.Code.ZipFile)
+	if err != nil {
+		return nil, err
+	}
+	layers, err := s.layerUses(in.Layers, info.Unzipped)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +49,8 @@ func (s *Service) CreateFunction(ctx context.Context, in *CreateFunctionRequest)
 		return nil, err
 	}
 	f := s.newFunction(r.id, in)
-	f.Latest.CodeBlob, f.Latest.CodeSize = blob, int64(len(in.Code.ZipFile))
+	f.Latest.CodeBlob, f.Latest.CodeSize, f.Latest.Unzipped = blob, int64(len(in.Code.ZipFile)), info.Unzipped
+	f.Latest.Layers = layers
 	shown := f.Latest
 	if value(in.Publish) {
 		first := s.newVersion(&f.Latest)

@@ -126,7 +126,6 @@ func TestFunctionSettingsAreShown(t *testing.T) {
 		in.EphemeralStorage = &lambda.EphemeralStorage{Size: 10240}
 		in.TracingConfig = &lambda.TracingConfig{Mode: new(lambda.TracingModeActive)}
 		in.SnapStart = &lambda.SnapStart{ApplyOn: new(lambda.SnapStartApplyOnPublishedVersions)}
-		in.DeadLetterConfig = &lambda.DeadLetterConfig{TargetArn: new("arn:aws:sqs:us-east-1:111122223333:q")}
 		in.Environment = &lambda.Environment{Variables: map[string]string{}}
 		in.VpcConfig = &lambda.VpcConfig{SubnetIds: []string{}, SecurityGroupIds: []string{}}
 		in.Tags = map[string]string{"team": "a"}
@@ -137,7 +136,7 @@ func TestFunctionSettingsAreShown(t *testing.T) {
 	for name, text := range map[string]string{
 		"Description": `"greets"`, "Timeout": `900`, "MemorySize": `10240`, "Architectures": `["arm64"]`, "EphemeralStorage": `{"Size":10240}`,
 		"TracingConfig": `{"Mode":"Active"}`, "SnapStart": `{"ApplyOn":"PublishedVersions","OptimizationStatus":"Off"}`,
-		"DeadLetterConfig": `{"TargetArn":"arn:aws:sqs:us-east-1:111122223333:q"}`, "Environment": `{"Error":null,"Variables":{}}`,
+		"Environment":   `{"Error":null,"Variables":{}}`,
 		"VpcConfig":     `{"SubnetIds":[],"SecurityGroupIds":[],"VpcId":"","Ipv6AllowedForDualStack":null}`,
 		"LoggingConfig": `{"LogFormat":"JSON","LogGroup":"/aws/lambda/hello","ApplicationLogLevel":"INFO","SystemLogLevel":"WARN"}`,
 	} {

@@ -15,73 +15,117 @@ import (
 // maxClientContext bounds the X-Amz-Client-Context header, in bytes of base64.
 const maxClientContext = 3583
 
-// Invoke runs a function and answers with its result, byte for byte.
+// invocation is a request to invoke that was found good.
+type invocation struct {
+	ref
+	function *state.FunctionEntry
+	routing  state.Routing
+	event    []byte
+	trace    trace
+	// clientContext is JSON, or empty.
+	clientContext []byte
+}
+
+// Invoke runs a function and answers with its result, byte for byte, or puts the
+// event into the queue.
 func (s *Service) Invoke(ctx context.Context, in *InvocationRequest) (*InvocationResponse, error) {
-	r, routing, err := s.findInvocable(ctx, in)
+	if in.DurableExecutionName != nil {
+		if _, err := s.findInvocable(ctx, in.FunctionName, in.Qualifier); err != nil {
+			return nil, err
+		}
+		return nil, notOffered("Durable functions")
+	}
+	kind := value(in.InvocationType)
+	v, err := s.check(ctx, &InvokeWithResponseStreamRequest{
+		FunctionName: in.FunctionName, Qualifier: in.Qualifier, TenantId: in.TenantId, TraceId: in.TraceId,
+		ClientContext: in.ClientContext, Payload: in.Payload,
+	}, kind == InvocationTypeEvent)
 	if err != nil {
 		return nil, err
 	}
-	clientContext, err := decodeClientContext(value(in.ClientContext))
-	if err != nil {
-		return nil, err
-	}
-	event := in.Payload
-	if len(event) == 0 {
-		event = []byte("{}")
-	}
-	if err := checkPayload(event); err != nil {
-		return nil, err
-	}
-	switch value(in.InvocationType) {
+	switch kind {
 	case InvocationTypeDryRun:
 		return &InvocationResponse{StatusCode: new(204)}, nil
 	case InvocationTypeEvent:
-		return nil, notOffered("Asynchronous invocation")
+		return &InvocationResponse{StatusCode: new(202), TraceId: new(v.trace.answer())}, s.enqueue(ctx, v)
 	}
-	tr := newTrace(value(in.TraceId), s.now())
-	res, err := s.pool.Invoke(ctx, routing.Pick(rand.Float64()), &environment.Invocation{
-		RequestID:     awsapi.RequestID(ctx),
-		TraceID:       tr.header,
-		InvokedARN:    r.arn(),
-		Event:         event,
-		ClientContext: clientContext,
-		Tail:          value(in.LogType) == LogTypeTail,
-	})
+	res, err := s.pool.Invoke(ctx, v.routing.Pick(rand.Float64()), v.forEnvironment(ctx, value(in.LogType)))
 	if err != nil {
 		return nil, invokeError(err)
 	}
-	out := &InvocationResponse{
+	return &InvocationResponse{
 		StatusCode:      new(200),
 		FunctionError:   nonEmpty(res.FunctionError),
 		Payload:         res.Payload,
 		ExecutedVersion: &res.Version,
-		TraceId:         new(tr.answer()),
+		TraceId:         new(v.trace.answer()),
+		LogResult:       logResult(value(in.LogType), &res),
+	}, nil
+}
+
+// check finds what is to be invoked and refuses what it cannot be given. Invoke's
+// members that InvokeWithResponseStream has too are enough for it.
+func (s *Service) check(ctx context.Context, in *InvokeWithResponseStreamRequest, asynchronous bool) (*invocation, error) {
+	v, err := s.findInvocable(ctx, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
 	}
-	if value(in.LogType) == LogTypeTail {
-		out.LogResult = new(base64.StdEncoding.EncodeToString(res.LogTail))
+	if in.TenantId != nil {
+		return nil, notOffered("Tenant isolation")
 	}
-	return out, nil
+	if asynchronous && len(in.Payload) > state.MaxEvent {
+		return nil, RequestEntityTooLargeException("%d byte payload is too large for the Event invocation type (limit %d bytes)", len(in.Payload), state.MaxEvent)
+	}
+	if v.clientContext, err = decodeClientContext(value(in.ClientContext)); err != nil {
+		return nil, err
+	}
+	v.event = in.Payload
+	if len(v.event) == 0 {
+		v.event = []byte("{}")
+	}
+	v.trace = newTrace(value(in.TraceId), s.now())
+	return v, checkPayload(v.event)
 }
 
 // findInvocable resolves what is to be invoked. A missing function is named
 // with the qualifier $LATEST where the request has none (recorded).
-func (s *Service) findInvocable(ctx context.Context, in *InvocationRequest) (ref, state.Routing, error) {
-	r, err := s.resolve(ctx, in.FunctionName, in.Qualifier)
+func (s *Service) findInvocable(ctx context.Context, name string, qualifier *string) (*invocation, error) {
+	r, err := s.resolve(ctx, name, qualifier)
 	if err != nil {
-		return ref{}, state.Routing{}, err
+		return nil, err
 	}
 	f, routing := s.lookup(r)
-	switch {
-	case f == nil && r.qualifier == "":
-		err = functionNotFound(r.latest())
-	case f == nil:
-		err = functionNotFound(r.arn())
-	case in.TenantId != nil:
-		err = notOffered("Tenant isolation")
-	case in.DurableExecutionName != nil:
-		err = notOffered("Durable functions")
+	if f == nil {
+		return nil, notInvocable(r)
 	}
-	return r, routing, err
+	return &invocation{ref: r, function: f, routing: routing}, nil
+}
+
+func notInvocable(r ref) *awsapi.Error {
+	if r.qualifier == "" {
+		return functionNotFound(r.latest())
+	}
+	return functionNotFound(r.arn())
+}
+
+// forEnvironment is the invocation as an execution environment takes it.
+func (v *invocation) forEnvironment(ctx context.Context, tail LogType) *environment.Invocation {
+	return &environment.Invocation{
+		RequestID:     awsapi.RequestID(ctx),
+		TraceID:       v.trace.header,
+		InvokedARN:    v.arn(),
+		Event:         v.event,
+		ClientContext: v.clientContext,
+		Tail:          tail == LogTypeTail,
+	}
+}
+
+// logResult is the end of the log, nil unless it was asked for.
+func logResult(asked LogType, res *environment.Result) *string {
+	if asked != LogTypeTail {
+		return nil
+	}
+	return new(base64.StdEncoding.EncodeToString(res.LogTail))
 }
 
 // checkPayload refuses an event that is not JSON. AWS's text goes on with the

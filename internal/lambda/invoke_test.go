@@ -88,7 +88,15 @@ func TestInvokeRefusals(t *testing.T) {
 			"Request must be smaller than 6291456 bytes for the InvokeFunction operation"},
 		call{"type", invoke(func(in *request) { in.InvocationType = new(lambda.InvocationType("Later")) }), "ValidationException",
 			"1 validation error detected: Value 'Later' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"},
-		call{"event", invoke(func(in *request) { in.InvocationType = new(lambda.InvocationTypeEvent) }), invalid, "Asynchronous invocation" + offered},
+		call{"large event", invoke(func(in *request) {
+			in.Payload, in.InvocationType = []byte(`"`+strings.Repeat("a", 1<<20)+`"`), new(lambda.InvocationTypeEvent)
+		}), "RequestEntityTooLargeException", "1048578 byte payload is too large for the Event invocation type (limit 1048576 bytes)"},
+		call{"event for a missing function", invoke(func(in *request) {
+			in.FunctionName, in.InvocationType = "none", new(lambda.InvocationTypeEvent)
+		}), missing, "Function not found: " + prefix + "none:$LATEST"},
+		call{"event that is no JSON", invoke(func(in *request) {
+			in.Payload, in.InvocationType = []byte("{"), new(lambda.InvocationTypeEvent)
+		}), content, notJSON + "unexpected end of JSON input"},
 		call{"tenant", invoke(func(in *request) { in.TenantId = new("t") }), invalid, "Tenant isolation" + offered},
 		call{"durable", invoke(func(in *request) { in.DurableExecutionName = new("d") }), invalid, "Durable functions" + offered},
 		call{"close it", reserve("hello", 0), "", ""},

@@ -75,7 +75,7 @@ func patiently(ctx context.Context, c *lambda.Client, do func(context.Context, *
 	}
 }
 
-// Of many who want the same thing one gets it, and nobody's change is lost.
+// Of two thousand who want the same thing one gets it, and nobody's change is lost.
 func TestConcurrentCalls(t *testing.T) {
 	h := newHouse(t)
 	h.create("hello", "other")
@@ -88,13 +88,17 @@ func TestConcurrentCalls(t *testing.T) {
 
 	const missing, conflict = "ResourceNotFoundException", "ResourceConflictException"
 	h.rush([]crowd{
-		{"create one function", 40, 1, conflict, func(int) func(context.Context, *lambda.Client) error { return creating("new") }},
-		{"add one statement", 40, 1, conflict, func(int) func(context.Context, *lambda.Client) error { return add("hello", "same") }},
+		{"create one function", 500, 1, conflict, func(int) func(context.Context, *lambda.Client) error { return creating("new") }},
+		{"add one statement", 440, 1, conflict, func(int) func(context.Context, *lambda.Client) error { return add("hello", "same") }},
 		{"add statements", 40, 40, "", func(i int) func(context.Context, *lambda.Client) error { return add("hello", fmt.Sprint("new", i)) }},
-		{"remove one statement", 20, 1, missing, func(int) func(context.Context, *lambda.Client) error { return remove("hello", "old") }},
+		{"remove one statement", 200, 1, missing, func(int) func(context.Context, *lambda.Client) error { return remove("hello", "old") }},
 		{"remove statements", 20, 20, "", func(i int) func(context.Context, *lambda.Client) error { return remove("hello", fmt.Sprint("old", i)) }},
-		{"create one URL", 20, 1, conflict, func(int) func(context.Context, *lambda.Client) error { return makeURL("hello", nil) }},
-		{"delete one URL", 20, 1, missing, func(int) func(context.Context, *lambda.Client) error { return deleteURL("other", nil) }},
+		{"create one URL", 400, 1, conflict, func(int) func(context.Context, *lambda.Client) error { return makeURL("hello", nil) }},
+		{"delete one URL", 200, 1, missing, func(int) func(context.Context, *lambda.Client) error { return deleteURL("other", nil) }},
+		{"make one alias", 150, 1, conflict, func(int) func(context.Context, *lambda.Client) error {
+			return makeAlias("other", "live", "$LATEST", nil)
+		}},
+		{"publish layer versions", 50, 50, "", func(int) func(context.Context, *lambda.Client) error { return publishLayer("lib") }},
 	})
 	h.settle()
 
@@ -114,6 +118,10 @@ func TestConcurrentCalls(t *testing.T) {
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("statements %v, want %v", got, want)
+	}
+	listed := must(c.ListLayerVersions(ctx, &lambda.ListLayerVersionsRequest{LayerName: "lib"}))(t)
+	if n := len(listed.LayerVersions); n != 50 || *listed.LayerVersions[0].Version != 50 {
+		t.Errorf("%d layer versions, the newest %d; want 50", n, *listed.LayerVersions[0].Version)
 	}
 	if functions, urls := h.State.Snapshot().Counts(); functions != 3 || urls != 1 {
 		t.Errorf("%d functions and %d URLs, want 3 and 1", functions, urls)

@@ -69,6 +69,7 @@ func (s *Service) renderListed(f *state.Function, v *state.Version, functionARN 
 	if v.Environment != nil {
 		c.Environment = &EnvironmentResponse{Variables: v.Environment}
 	}
+	c.Layers = renderLayers(v.Layers)
 	if v.DeadLetter != "" {
 		c.DeadLetterConfig = &DeadLetterConfig{TargetArn: &v.DeadLetter}
 	}

@@ -18,8 +18,9 @@ type Options struct {
 	State *state.State
 	Blobs store.Blobs
 	Pool  *environment.Pool
-	// Unpack makes the tree of a deployment package ready on this node.
-	Unpack func(ctx context.Context, sha string) error
+	// Unpack makes what a version runs from ready on this node: its deployment package
+	// and its layers.
+	Unpack func(ctx context.Context, v *state.Version) error
 	// Compile prepares the tree of a package for a runtime, which makes starts
 	// faster; it returns when that is done, or is not worth the wait. Nil: there is
 	// nothing to prepare.
@@ -30,9 +31,14 @@ type Options struct {
 	// CodeURL is an address from which a deployment package can be downloaded
 	// for ten minutes.
 	CodeURL func(sha string) string
-	Limits  code.Limits
-	Logger  *slog.Logger
-	Now     func() time.Time
+	// Enqueued hears of every event that was put into the queue for a function.
+	Enqueued func(state.FunctionID)
+	// MayInvoke judges whether an execution role, an ARN, may invoke a function by a
+	// qualifier: what a function's destination takes.
+	MayInvoke func(role string, f *state.FunctionEntry, qualifier string) bool
+	Limits    code.Limits
+	Logger    *slog.Logger
+	Now       func() time.Time
 }
 
 // Service carries out the operations.
@@ -43,6 +49,8 @@ type Service struct {
 	region    string
 	url       func(id string) string
 	codeURL   func(sha string) string
+	enqueued  func(state.FunctionID)
+	mayInvoke func(role string, f *state.FunctionEntry, qualifier string) bool
 	limits    code.Limits
 	logger    *slog.Logger
 	now       func() time.Time
@@ -64,9 +72,13 @@ func New(o Options) *Service {
 		region:  o.Region,
 		url:     o.FunctionURL,
 		codeURL: o.CodeURL,
-		limits:  o.Limits,
-		logger:  o.Logger,
-		now:     o.Now,
+
+		enqueued:  o.Enqueued,
+		mayInvoke: o.MayInvoke,
+
+		limits: o.Limits,
+		logger: o.Logger,
+		now:    o.Now,
 	}
 	s.activator = newActivator(&o)
 	return s

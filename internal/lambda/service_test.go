@@ -43,6 +43,10 @@ type house struct {
 	// unpack takes the place of unpacking; nil succeeds at once.
 	unpack  func(ctx context.Context, sha string) error
 	changed chan struct{}
+	// enqueued are the functions that events were put into the queue for, forbidden
+	// the roles that may invoke nothing.
+	enqueued  []state.FunctionID
+	forbidden map[string]bool
 }
 
 func newHouse(t *testing.T, change ...func(*lambda.Options)) *house {
@@ -61,6 +65,8 @@ func newHouse(t *testing.T, change ...func(*lambda.Options)) *house {
 		Unpack:      h.unpacked,
 		FunctionURL: func(id string) string { return "https://" + id + ".lambda-url.us-east-1.on.aws/" },
 		CodeURL:     func(sha string) string { return "https://code.example/" + sha },
+		Enqueued:    func(id state.FunctionID) { h.enqueued = append(h.enqueued, id) },
+		MayInvoke:   func(role string, _ *state.FunctionEntry, _ string) bool { return !h.forbidden[role] },
 		Limits:      code.Limits{Zipped: 4096, Unzipped: 8192},
 		Logger:      h.logger(),
 		Now:         h.Clock.Now,
@@ -120,14 +126,14 @@ func get(t *testing.T, url string) (int, []byte) {
 	return r.StatusCode, body
 }
 
-func (h *house) unpacked(ctx context.Context, sha string) error {
+func (h *house) unpacked(ctx context.Context, v *state.Version) error {
 	h.mu.Lock()
 	unpack := h.unpack
 	h.mu.Unlock()
 	if unpack == nil {
 		return nil
 	}
-	return unpack(ctx, sha)
+	return unpack(ctx, v.CodeBlob)
 }
 
 // hold keeps code from becoming ready until release is called with what

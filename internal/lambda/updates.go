@@ -27,12 +27,15 @@ func (s *Service) UpdateFunctionCode(ctx context.Context, in *UpdateFunctionCode
 	if err := checkUpdatable(&f.Function.Latest, r.unqualified(), in.RevisionId); err != nil {
 		return nil, err
 	}
-	blob, err := s.checkCode(in.ZipFile)
+	blob, info, err := s.checkCode(in.ZipFile)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkTotal(f.Function.Latest.Layers, info.Unzipped); err != nil {
+		return nil, err
+	}
 	change := func(v *state.Version) {
-		v.CodeBlob, v.CodeSize = blob, int64(len(in.ZipFile))
+		v.CodeBlob, v.CodeSize, v.Unzipped = blob, int64(len(in.ZipFile)), info.Unzipped
 		if len(in.Architectures) > 0 {
 			v.Architecture = string(in.Architectures[0])
 		}
@@ -63,7 +66,14 @@ func (s *Service) UpdateFunctionConfiguration(ctx context.Context, in *UpdateFun
 	if err := checkUpdatable(&f.Function.Latest, r.unqualified(), in.RevisionId); err != nil {
 		return nil, err
 	}
+	layers, err := s.layerUses(in.Layers, f.Function.Latest.Unzipped)
+	if err != nil {
+		return nil, err
+	}
 	return s.update(ctx, r, in.RevisionId, func(v *state.Version) {
+		if in.Layers != nil { // an empty list takes them off
+			v.Layers = layers
+		}
 		set(&v.Role, in.Role)
 		set(&v.Handler, in.Handler)
 		set(&v.Description, in.Description)
@@ -116,14 +126,10 @@ func checkUpdatable(v *state.Version, functionARN string, revision *string) erro
 	return nil
 }
 
-// checkCode checks a deployment package and names its blob: its SHA-256 in
-// hexadecimal.
-func (s *Service) checkCode(zip []byte) (blob string, err error) {
-	if _, err := code.Check(bytes.NewReader(zip), int64(len(zip)), s.limits); err != nil {
-		return "", codeError(err)
-	}
+// blobName names the blob of an archive: its SHA-256 in hexadecimal.
+func blobName(zip []byte) string {
 	sum := sha256.Sum256(zip)
-	return hex.EncodeToString(sum[:]), nil
+	return hex.EncodeToString(sum[:])
 }
 
 // storeCode keeps a deployment package.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"furl/internal/lambda"
+	"furl/internal/state"
 )
 
 func configure(name string, change func(*lambda.UpdateFunctionConfigurationRequest)) func(context.Context, *lambda.Client) error {
@@ -259,7 +260,7 @@ func TestUnfinishedFunctionsGoOn(t *testing.T) {
 	ready := make(chan string, 1)
 	next := lambda.New(lambda.Options{
 		State: h.State, Blobs: h.Store, Pool: h.pool, Logger: h.logger(), Now: h.Clock.Now,
-		Unpack: func(_ context.Context, sha string) error { ready <- sha; return nil },
+		Unpack: func(_ context.Context, v *state.Version) error { ready <- v.CodeBlob; return nil },
 	})
 	defer next.Close()
 	select {

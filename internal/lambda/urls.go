@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"regexp"
 	"slices"
 
 	"furl/internal/awsapi"
@@ -14,19 +15,30 @@ import (
 // maxURLPage is the most that a page of URL configurations holds.
 const maxURLPage = 50
 
+// TagURLID is the tag of a function that chooses the url-id of the URL that it
+// gets next; with ":" and an alias's name behind it, of the alias's. AWS has no
+// such thing.
+const TagURLID = "furl:url-id"
+
 // CreateFunctionUrlConfig gives a function its address. Every URL gets a new
-// one: an address that was deleted never answers again.
+// one, so that an address that was deleted never answers again, unless a tag of
+// the function chooses it.
 func (s *Service) CreateFunctionUrlConfig(ctx context.Context, in *CreateFunctionUrlConfigRequest) (*CreateFunctionUrlConfigResponse, error) {
 	r, err := s.resolve(ctx, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
-	if f, _ := s.lookup(r); f == nil {
+	f, _ := s.lookup(r)
+	if f == nil {
 		return nil, noFunctionForURL()
+	}
+	id, err := chooseURLID(f.Function.Tags, r.qualifier)
+	if err != nil {
+		return nil, err
 	}
 	now := s.now()
 	u := &state.URLConfig{
-		ID:           newURLID(),
+		ID:           id,
 		Account:      r.id.Account,
 		Region:       r.id.Region,
 		Function:     r.id.Name,
@@ -38,6 +50,9 @@ func (s *Service) CreateFunctionUrlConfig(ctx context.Context, in *CreateFunctio
 		LastModified: now,
 	}
 	if err := s.state.CreateURL(ctx, u); err != nil {
+		if errors.Is(err, state.ErrTaken) {
+			return nil, ResourceConflictException("The url-id '%s', which the function's tag %s chooses, is taken by another function URL.", id, urlIDTag(r.qualifier))
+		}
 		if errors.Is(err, state.ErrExists) {
 			return nil, ResourceConflictException("Failed to create function url config for [functionArn = %s]. "+
 				"Error message:  FunctionUrlConfig exists for this Lambda function", r.arn())
@@ -211,6 +226,30 @@ func corsAnswer(c *state.CORS) *Cors {
 		MaxAge:           c.MaxAge,
 	}
 }
+
+// urlIDTag is the key of the tag that chooses the url-id of a function's URL, or
+// of one of its aliases'.
+func urlIDTag(qualifier string) string {
+	if qualifier == "" {
+		return TagURLID
+	}
+	return TagURLID + ":" + qualifier
+}
+
+// chooseURLID is the url-id that a tag chooses, else a new one.
+func chooseURLID(tags map[string]string, qualifier string) (string, error) {
+	key := urlIDTag(qualifier)
+	id, chosen := tags[key]
+	if !chosen {
+		return newURLID(), nil
+	}
+	if !urlIDPattern().MatchString(id) {
+		return "", InvalidParameterValueException("The tag %s has the value '%s', which is no url-id: want 1 to 32 lower-case letters and digits.", key, id)
+	}
+	return id, nil
+}
+
+func urlIDPattern() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]{1,32}$`) }
 
 // newURLID makes a url-id of the form that AWS's have: 26 characters of
 // base32, a zero, five letters. It is not to be guessed: 154 random bits.

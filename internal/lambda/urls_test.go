@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"furl/internal/authz/authztest"
 	"furl/internal/lambda"
 )
 
@@ -215,5 +216,36 @@ func TestURLsAreNew(t *testing.T) {
 	}
 	if _, urls := h.State.Snapshot().Counts(); len(seen) != 3 || urls != 0 {
 		t.Errorf("addresses %v, %d left", seen, urls)
+	}
+}
+
+// A tag chooses the url-id of the function's URL, another one that of an
+// alias's; what is taken or malformed is refused with the reason.
+func TestURLWithChosenID(t *testing.T) {
+	h := newHouse(t)
+	h.create("hello")
+	h.create("other")
+	c, ctx := h.as(h.Root), t.Context()
+	tag := func(name, key, value string) {
+		t.Helper()
+		arn := "arn:aws:lambda:us-east-1:" + authztest.Account + ":function:" + name
+		if err := c.TagResource(ctx, &lambda.TagResourceRequest{Resource: arn, Tags: map[string]string{key: value}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tag("hello", lambda.TagURLID, "orders1")
+	created := must(c.CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigRequest{FunctionName: "hello", AuthType: "NONE"}))(t)
+	if created.FunctionUrl != "https://orders1.lambda-url.us-east-1.on.aws/" || h.State.Snapshot().Route("orders1") == nil {
+		t.Errorf("%+v", created)
+	}
+	for _, bad := range []string{"", "Orders", "or-ders", "a.b", "123456789012345678901234567890123", "orders1"} {
+		tag("other", lambda.TagURLID, bad)
+		if err := makeURL("other", nil)(ctx, c); err == nil {
+			t.Errorf("the url-id %q was given", bad)
+		}
+	}
+	tag("other", lambda.TagURLID, "x")
+	if err := makeURL("other", nil)(ctx, c); err != nil {
+		t.Error(err)
 	}
 }

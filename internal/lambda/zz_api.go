@@ -4,6 +4,7 @@ package lambda
 
 import (
 	"context"
+	"time"
 
 	"furl/internal/awsapi"
 )
@@ -18,6 +19,13 @@ type API interface {
 	UpdateFunctionConfiguration(ctx context.Context, in *UpdateFunctionConfigurationRequest) (*FunctionConfiguration, error)
 	DeleteFunction(ctx context.Context, in *DeleteFunctionRequest) (*DeleteFunctionResponse, error)
 	Invoke(ctx context.Context, in *InvocationRequest) (*InvocationResponse, error)
+	InvokeAsync(ctx context.Context, in *InvokeAsyncRequest) (*InvokeAsyncResponse, error)
+	InvokeWithResponseStream(ctx context.Context, in *InvokeWithResponseStreamRequest, out awsapi.EventStream[InvokeWithResponseStreamResponse, InvokeWithResponseStreamResponseEvent]) error
+	PutFunctionEventInvokeConfig(ctx context.Context, in *PutFunctionEventInvokeConfigRequest) (*FunctionEventInvokeConfig, error)
+	UpdateFunctionEventInvokeConfig(ctx context.Context, in *UpdateFunctionEventInvokeConfigRequest) (*FunctionEventInvokeConfig, error)
+	GetFunctionEventInvokeConfig(ctx context.Context, in *GetFunctionEventInvokeConfigRequest) (*FunctionEventInvokeConfig, error)
+	DeleteFunctionEventInvokeConfig(ctx context.Context, in *DeleteFunctionEventInvokeConfigRequest) error
+	ListFunctionEventInvokeConfigs(ctx context.Context, in *ListFunctionEventInvokeConfigsRequest) (*ListFunctionEventInvokeConfigsResponse, error)
 	PublishVersion(ctx context.Context, in *PublishVersionRequest) (*FunctionConfiguration, error)
 	ListVersionsByFunction(ctx context.Context, in *ListVersionsByFunctionRequest) (*ListVersionsByFunctionResponse, error)
 	CreateAlias(ctx context.Context, in *CreateAliasRequest) (*AliasConfiguration, error)
@@ -41,6 +49,26 @@ type API interface {
 	PutFunctionConcurrency(ctx context.Context, in *PutFunctionConcurrencyRequest) (*Concurrency, error)
 	GetFunctionConcurrency(ctx context.Context, in *GetFunctionConcurrencyRequest) (*GetFunctionConcurrencyResponse, error)
 	DeleteFunctionConcurrency(ctx context.Context, in *DeleteFunctionConcurrencyRequest) error
+	GetRuntimeManagementConfig(ctx context.Context, in *GetRuntimeManagementConfigRequest) (*GetRuntimeManagementConfigResponse, error)
+	PutRuntimeManagementConfig(ctx context.Context, in *PutRuntimeManagementConfigRequest) (*PutRuntimeManagementConfigResponse, error)
+	GetFunctionRecursionConfig(ctx context.Context, in *GetFunctionRecursionConfigRequest) (*GetFunctionRecursionConfigResponse, error)
+	PutFunctionRecursionConfig(ctx context.Context, in *PutFunctionRecursionConfigRequest) (*PutFunctionRecursionConfigResponse, error)
+	PublishLayerVersion(ctx context.Context, in *PublishLayerVersionRequest) (*PublishLayerVersionResponse, error)
+	GetLayerVersion(ctx context.Context, in *GetLayerVersionRequest) (*GetLayerVersionResponse, error)
+	GetLayerVersionByArn(ctx context.Context, in *GetLayerVersionByArnRequest) (*GetLayerVersionResponse, error)
+	ListLayerVersions(ctx context.Context, in *ListLayerVersionsRequest) (*ListLayerVersionsResponse, error)
+	ListLayers(ctx context.Context, in *ListLayersRequest) (*ListLayersResponse, error)
+	DeleteLayerVersion(ctx context.Context, in *DeleteLayerVersionRequest) error
+	AddLayerVersionPermission(ctx context.Context, in *AddLayerVersionPermissionRequest) (*AddLayerVersionPermissionResponse, error)
+	GetLayerVersionPolicy(ctx context.Context, in *GetLayerVersionPolicyRequest) (*GetLayerVersionPolicyResponse, error)
+	RemoveLayerVersionPermission(ctx context.Context, in *RemoveLayerVersionPermissionRequest) error
+	PutProvisionedConcurrencyConfig(ctx context.Context, in *PutProvisionedConcurrencyConfigRequest) (*PutProvisionedConcurrencyConfigResponse, error)
+	GetProvisionedConcurrencyConfig(ctx context.Context, in *GetProvisionedConcurrencyConfigRequest) (*GetProvisionedConcurrencyConfigResponse, error)
+	ListProvisionedConcurrencyConfigs(ctx context.Context, in *ListProvisionedConcurrencyConfigsRequest) (*ListProvisionedConcurrencyConfigsResponse, error)
+	DeleteProvisionedConcurrencyConfig(ctx context.Context, in *DeleteProvisionedConcurrencyConfigRequest) error
+	PutResourcePolicy(ctx context.Context, in *PutResourcePolicyRequest) (*PutResourcePolicyResponse, error)
+	GetResourcePolicy(ctx context.Context, in *GetResourcePolicyRequest) (*GetResourcePolicyResponse, error)
+	DeleteResourcePolicy(ctx context.Context, in *DeleteResourcePolicyRequest) error
 }
 
 // Operations describes the service on the wire and calls a. A nil a serves to make a client.
@@ -60,6 +88,13 @@ func Operations(a API) awsapi.Service {
 			awsapi.Op(awsapi.OpMeta{Name: "UpdateFunctionConfiguration", Method: "PUT", URI: "/2015-03-31/functions/{FunctionName}/configuration", Status: 200}, a, API.UpdateFunctionConfiguration),
 			awsapi.Op(awsapi.OpMeta{Name: "DeleteFunction", Method: "DELETE", URI: "/2015-03-31/functions/{FunctionName}", Status: 204}, a, API.DeleteFunction),
 			awsapi.Op(awsapi.OpMeta{Name: "Invoke", Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/invocations", Status: 200, BodyLimit: 6291456, LimitName: "InvokeFunction", ContentType: "application/json", Headers: map[string]string{"X-Amzn-Remapped-Content-Length": "0"}}, a, API.Invoke),
+			awsapi.Op(awsapi.OpMeta{Name: "InvokeAsync", Method: "POST", URI: "/2014-11-13/functions/{FunctionName}/invoke-async", Status: 202, BodyLimit: 262144}, a, API.InvokeAsync),
+			awsapi.OpStream(awsapi.OpMeta{Name: "InvokeWithResponseStream", Method: "POST", URI: "/2021-11-15/functions/{FunctionName}/response-streaming-invocations", Status: 200, BodyLimit: 6291456}, a, API.InvokeWithResponseStream),
+			awsapi.Op(awsapi.OpMeta{Name: "PutFunctionEventInvokeConfig", Method: "PUT", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config", Status: 200}, a, API.PutFunctionEventInvokeConfig),
+			awsapi.Op(awsapi.OpMeta{Name: "UpdateFunctionEventInvokeConfig", Method: "POST", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config", Status: 200}, a, API.UpdateFunctionEventInvokeConfig),
+			awsapi.Op(awsapi.OpMeta{Name: "GetFunctionEventInvokeConfig", Method: "GET", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config", Status: 200}, a, API.GetFunctionEventInvokeConfig),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteFunctionEventInvokeConfig", Method: "DELETE", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config", Status: 204}, a, API.DeleteFunctionEventInvokeConfig),
+			awsapi.Op(awsapi.OpMeta{Name: "ListFunctionEventInvokeConfigs", Method: "GET", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config/list", Status: 200}, a, API.ListFunctionEventInvokeConfigs),
 			awsapi.Op(awsapi.OpMeta{Name: "PublishVersion", Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/versions", Status: 201}, a, API.PublishVersion),
 			awsapi.Op(awsapi.OpMeta{Name: "ListVersionsByFunction", Method: "GET", URI: "/2015-03-31/functions/{FunctionName}/versions", Status: 200}, a, API.ListVersionsByFunction),
 			awsapi.Op(awsapi.OpMeta{Name: "CreateAlias", Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/aliases", Status: 201}, a, API.CreateAlias),
@@ -83,6 +118,26 @@ func Operations(a API) awsapi.Service {
 			awsapi.Op(awsapi.OpMeta{Name: "PutFunctionConcurrency", Method: "PUT", URI: "/2017-10-31/functions/{FunctionName}/concurrency", Status: 200}, a, API.PutFunctionConcurrency),
 			awsapi.Op(awsapi.OpMeta{Name: "GetFunctionConcurrency", Method: "GET", URI: "/2019-09-30/functions/{FunctionName}/concurrency", Status: 200}, a, API.GetFunctionConcurrency),
 			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteFunctionConcurrency", Method: "DELETE", URI: "/2017-10-31/functions/{FunctionName}/concurrency", Status: 204}, a, API.DeleteFunctionConcurrency),
+			awsapi.Op(awsapi.OpMeta{Name: "GetRuntimeManagementConfig", Method: "GET", URI: "/2021-07-20/functions/{FunctionName}/runtime-management-config", Status: 200}, a, API.GetRuntimeManagementConfig),
+			awsapi.Op(awsapi.OpMeta{Name: "PutRuntimeManagementConfig", Method: "PUT", URI: "/2021-07-20/functions/{FunctionName}/runtime-management-config", Status: 200}, a, API.PutRuntimeManagementConfig),
+			awsapi.Op(awsapi.OpMeta{Name: "GetFunctionRecursionConfig", Method: "GET", URI: "/2024-08-31/functions/{FunctionName}/recursion-config", Status: 200}, a, API.GetFunctionRecursionConfig),
+			awsapi.Op(awsapi.OpMeta{Name: "PutFunctionRecursionConfig", Method: "PUT", URI: "/2024-08-31/functions/{FunctionName}/recursion-config", Status: 200}, a, API.PutFunctionRecursionConfig),
+			awsapi.Op(awsapi.OpMeta{Name: "PublishLayerVersion", Method: "POST", URI: "/2018-10-31/layers/{LayerName}/versions", Status: 201}, a, API.PublishLayerVersion),
+			awsapi.Op(awsapi.OpMeta{Name: "GetLayerVersion", Method: "GET", URI: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", Status: 200}, a, API.GetLayerVersion),
+			awsapi.Op(awsapi.OpMeta{Name: "GetLayerVersionByArn", Method: "GET", URI: "/2018-10-31/layers?find=LayerVersion", Status: 200}, a, API.GetLayerVersionByArn),
+			awsapi.Op(awsapi.OpMeta{Name: "ListLayerVersions", Method: "GET", URI: "/2018-10-31/layers/{LayerName}/versions", Status: 200}, a, API.ListLayerVersions),
+			awsapi.Op(awsapi.OpMeta{Name: "ListLayers", Method: "GET", URI: "/2018-10-31/layers", Status: 200}, a, API.ListLayers),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteLayerVersion", Method: "DELETE", URI: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", Status: 204}, a, API.DeleteLayerVersion),
+			awsapi.Op(awsapi.OpMeta{Name: "AddLayerVersionPermission", Method: "POST", URI: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", Status: 201}, a, API.AddLayerVersionPermission),
+			awsapi.Op(awsapi.OpMeta{Name: "GetLayerVersionPolicy", Method: "GET", URI: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", Status: 200}, a, API.GetLayerVersionPolicy),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "RemoveLayerVersionPermission", Method: "DELETE", URI: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}", Status: 204}, a, API.RemoveLayerVersionPermission),
+			awsapi.Op(awsapi.OpMeta{Name: "PutProvisionedConcurrencyConfig", Method: "PUT", URI: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", Status: 202}, a, API.PutProvisionedConcurrencyConfig),
+			awsapi.Op(awsapi.OpMeta{Name: "GetProvisionedConcurrencyConfig", Method: "GET", URI: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", Status: 200}, a, API.GetProvisionedConcurrencyConfig),
+			awsapi.Op(awsapi.OpMeta{Name: "ListProvisionedConcurrencyConfigs", Method: "GET", URI: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL", Status: 200}, a, API.ListProvisionedConcurrencyConfigs),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteProvisionedConcurrencyConfig", Method: "DELETE", URI: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", Status: 204}, a, API.DeleteProvisionedConcurrencyConfig),
+			awsapi.Op(awsapi.OpMeta{Name: "PutResourcePolicy", Method: "PUT", URI: "/2026-07-09/resource-policy/{ResourceArn}", Status: 200}, a, API.PutResourcePolicy),
+			awsapi.Op(awsapi.OpMeta{Name: "GetResourcePolicy", Method: "GET", URI: "/2026-07-09/resource-policy/{ResourceArn}", Status: 200}, a, API.GetResourcePolicy),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteResourcePolicy", Method: "DELETE", URI: "/2026-07-09/resource-policy/{ResourceArn}", Status: 204}, a, API.DeleteResourcePolicy),
 		},
 	}
 }
@@ -137,6 +192,41 @@ func (c *Client) DeleteFunction(ctx context.Context, in *DeleteFunctionRequest) 
 // Invoke calls the operation of that name.
 func (c *Client) Invoke(ctx context.Context, in *InvocationRequest) (*InvocationResponse, error) {
 	return awsapi.Call[InvocationRequest, InvocationResponse](ctx, c.calls, "Invoke", in)
+}
+
+// InvokeAsync calls the operation of that name.
+func (c *Client) InvokeAsync(ctx context.Context, in *InvokeAsyncRequest) (*InvokeAsyncResponse, error) {
+	return awsapi.Call[InvokeAsyncRequest, InvokeAsyncResponse](ctx, c.calls, "InvokeAsync", in)
+}
+
+// InvokeWithResponseStream calls the operation of that name.
+func (c *Client) InvokeWithResponseStream(ctx context.Context, in *InvokeWithResponseStreamRequest, out awsapi.EventStream[InvokeWithResponseStreamResponse, InvokeWithResponseStreamResponseEvent]) error {
+	return awsapi.CallStream(ctx, c.calls, "InvokeWithResponseStream", in, out)
+}
+
+// PutFunctionEventInvokeConfig calls the operation of that name.
+func (c *Client) PutFunctionEventInvokeConfig(ctx context.Context, in *PutFunctionEventInvokeConfigRequest) (*FunctionEventInvokeConfig, error) {
+	return awsapi.Call[PutFunctionEventInvokeConfigRequest, FunctionEventInvokeConfig](ctx, c.calls, "PutFunctionEventInvokeConfig", in)
+}
+
+// UpdateFunctionEventInvokeConfig calls the operation of that name.
+func (c *Client) UpdateFunctionEventInvokeConfig(ctx context.Context, in *UpdateFunctionEventInvokeConfigRequest) (*FunctionEventInvokeConfig, error) {
+	return awsapi.Call[UpdateFunctionEventInvokeConfigRequest, FunctionEventInvokeConfig](ctx, c.calls, "UpdateFunctionEventInvokeConfig", in)
+}
+
+// GetFunctionEventInvokeConfig calls the operation of that name.
+func (c *Client) GetFunctionEventInvokeConfig(ctx context.Context, in *GetFunctionEventInvokeConfigRequest) (*FunctionEventInvokeConfig, error) {
+	return awsapi.Call[GetFunctionEventInvokeConfigRequest, FunctionEventInvokeConfig](ctx, c.calls, "GetFunctionEventInvokeConfig", in)
+}
+
+// DeleteFunctionEventInvokeConfig calls the operation of that name.
+func (c *Client) DeleteFunctionEventInvokeConfig(ctx context.Context, in *DeleteFunctionEventInvokeConfigRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeleteFunctionEventInvokeConfig", in)
+}
+
+// ListFunctionEventInvokeConfigs calls the operation of that name.
+func (c *Client) ListFunctionEventInvokeConfigs(ctx context.Context, in *ListFunctionEventInvokeConfigsRequest) (*ListFunctionEventInvokeConfigsResponse, error) {
+	return awsapi.Call[ListFunctionEventInvokeConfigsRequest, ListFunctionEventInvokeConfigsResponse](ctx, c.calls, "ListFunctionEventInvokeConfigs", in)
 }
 
 // PublishVersion calls the operation of that name.
@@ -252,6 +342,106 @@ func (c *Client) GetFunctionConcurrency(ctx context.Context, in *GetFunctionConc
 // DeleteFunctionConcurrency calls the operation of that name.
 func (c *Client) DeleteFunctionConcurrency(ctx context.Context, in *DeleteFunctionConcurrencyRequest) error {
 	return awsapi.CallVoid(ctx, c.calls, "DeleteFunctionConcurrency", in)
+}
+
+// GetRuntimeManagementConfig calls the operation of that name.
+func (c *Client) GetRuntimeManagementConfig(ctx context.Context, in *GetRuntimeManagementConfigRequest) (*GetRuntimeManagementConfigResponse, error) {
+	return awsapi.Call[GetRuntimeManagementConfigRequest, GetRuntimeManagementConfigResponse](ctx, c.calls, "GetRuntimeManagementConfig", in)
+}
+
+// PutRuntimeManagementConfig calls the operation of that name.
+func (c *Client) PutRuntimeManagementConfig(ctx context.Context, in *PutRuntimeManagementConfigRequest) (*PutRuntimeManagementConfigResponse, error) {
+	return awsapi.Call[PutRuntimeManagementConfigRequest, PutRuntimeManagementConfigResponse](ctx, c.calls, "PutRuntimeManagementConfig", in)
+}
+
+// GetFunctionRecursionConfig calls the operation of that name.
+func (c *Client) GetFunctionRecursionConfig(ctx context.Context, in *GetFunctionRecursionConfigRequest) (*GetFunctionRecursionConfigResponse, error) {
+	return awsapi.Call[GetFunctionRecursionConfigRequest, GetFunctionRecursionConfigResponse](ctx, c.calls, "GetFunctionRecursionConfig", in)
+}
+
+// PutFunctionRecursionConfig calls the operation of that name.
+func (c *Client) PutFunctionRecursionConfig(ctx context.Context, in *PutFunctionRecursionConfigRequest) (*PutFunctionRecursionConfigResponse, error) {
+	return awsapi.Call[PutFunctionRecursionConfigRequest, PutFunctionRecursionConfigResponse](ctx, c.calls, "PutFunctionRecursionConfig", in)
+}
+
+// PublishLayerVersion calls the operation of that name.
+func (c *Client) PublishLayerVersion(ctx context.Context, in *PublishLayerVersionRequest) (*PublishLayerVersionResponse, error) {
+	return awsapi.Call[PublishLayerVersionRequest, PublishLayerVersionResponse](ctx, c.calls, "PublishLayerVersion", in)
+}
+
+// GetLayerVersion calls the operation of that name.
+func (c *Client) GetLayerVersion(ctx context.Context, in *GetLayerVersionRequest) (*GetLayerVersionResponse, error) {
+	return awsapi.Call[GetLayerVersionRequest, GetLayerVersionResponse](ctx, c.calls, "GetLayerVersion", in)
+}
+
+// GetLayerVersionByArn calls the operation of that name.
+func (c *Client) GetLayerVersionByArn(ctx context.Context, in *GetLayerVersionByArnRequest) (*GetLayerVersionResponse, error) {
+	return awsapi.Call[GetLayerVersionByArnRequest, GetLayerVersionResponse](ctx, c.calls, "GetLayerVersionByArn", in)
+}
+
+// ListLayerVersions calls the operation of that name.
+func (c *Client) ListLayerVersions(ctx context.Context, in *ListLayerVersionsRequest) (*ListLayerVersionsResponse, error) {
+	return awsapi.Call[ListLayerVersionsRequest, ListLayerVersionsResponse](ctx, c.calls, "ListLayerVersions", in)
+}
+
+// ListLayers calls the operation of that name.
+func (c *Client) ListLayers(ctx context.Context, in *ListLayersRequest) (*ListLayersResponse, error) {
+	return awsapi.Call[ListLayersRequest, ListLayersResponse](ctx, c.calls, "ListLayers", in)
+}
+
+// DeleteLayerVersion calls the operation of that name.
+func (c *Client) DeleteLayerVersion(ctx context.Context, in *DeleteLayerVersionRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeleteLayerVersion", in)
+}
+
+// AddLayerVersionPermission calls the operation of that name.
+func (c *Client) AddLayerVersionPermission(ctx context.Context, in *AddLayerVersionPermissionRequest) (*AddLayerVersionPermissionResponse, error) {
+	return awsapi.Call[AddLayerVersionPermissionRequest, AddLayerVersionPermissionResponse](ctx, c.calls, "AddLayerVersionPermission", in)
+}
+
+// GetLayerVersionPolicy calls the operation of that name.
+func (c *Client) GetLayerVersionPolicy(ctx context.Context, in *GetLayerVersionPolicyRequest) (*GetLayerVersionPolicyResponse, error) {
+	return awsapi.Call[GetLayerVersionPolicyRequest, GetLayerVersionPolicyResponse](ctx, c.calls, "GetLayerVersionPolicy", in)
+}
+
+// RemoveLayerVersionPermission calls the operation of that name.
+func (c *Client) RemoveLayerVersionPermission(ctx context.Context, in *RemoveLayerVersionPermissionRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "RemoveLayerVersionPermission", in)
+}
+
+// PutProvisionedConcurrencyConfig calls the operation of that name.
+func (c *Client) PutProvisionedConcurrencyConfig(ctx context.Context, in *PutProvisionedConcurrencyConfigRequest) (*PutProvisionedConcurrencyConfigResponse, error) {
+	return awsapi.Call[PutProvisionedConcurrencyConfigRequest, PutProvisionedConcurrencyConfigResponse](ctx, c.calls, "PutProvisionedConcurrencyConfig", in)
+}
+
+// GetProvisionedConcurrencyConfig calls the operation of that name.
+func (c *Client) GetProvisionedConcurrencyConfig(ctx context.Context, in *GetProvisionedConcurrencyConfigRequest) (*GetProvisionedConcurrencyConfigResponse, error) {
+	return awsapi.Call[GetProvisionedConcurrencyConfigRequest, GetProvisionedConcurrencyConfigResponse](ctx, c.calls, "GetProvisionedConcurrencyConfig", in)
+}
+
+// ListProvisionedConcurrencyConfigs calls the operation of that name.
+func (c *Client) ListProvisionedConcurrencyConfigs(ctx context.Context, in *ListProvisionedConcurrencyConfigsRequest) (*ListProvisionedConcurrencyConfigsResponse, error) {
+	return awsapi.Call[ListProvisionedConcurrencyConfigsRequest, ListProvisionedConcurrencyConfigsResponse](ctx, c.calls, "ListProvisionedConcurrencyConfigs", in)
+}
+
+// DeleteProvisionedConcurrencyConfig calls the operation of that name.
+func (c *Client) DeleteProvisionedConcurrencyConfig(ctx context.Context, in *DeleteProvisionedConcurrencyConfigRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeleteProvisionedConcurrencyConfig", in)
+}
+
+// PutResourcePolicy calls the operation of that name.
+func (c *Client) PutResourcePolicy(ctx context.Context, in *PutResourcePolicyRequest) (*PutResourcePolicyResponse, error) {
+	return awsapi.Call[PutResourcePolicyRequest, PutResourcePolicyResponse](ctx, c.calls, "PutResourcePolicy", in)
+}
+
+// GetResourcePolicy calls the operation of that name.
+func (c *Client) GetResourcePolicy(ctx context.Context, in *GetResourcePolicyRequest) (*GetResourcePolicyResponse, error) {
+	return awsapi.Call[GetResourcePolicyRequest, GetResourcePolicyResponse](ctx, c.calls, "GetResourcePolicy", in)
+}
+
+// DeleteResourcePolicy calls the operation of that name.
+func (c *Client) DeleteResourcePolicy(ctx context.Context, in *DeleteResourcePolicyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeleteResourcePolicy", in)
 }
 
 // ApplicationLogLevel is an enumeration.
@@ -409,6 +599,34 @@ type PackageType string
 const (
 	PackageTypeZip   PackageType = "Zip"
 	PackageTypeImage PackageType = "Image"
+)
+
+// ProvisionedConcurrencyStatusEnum is an enumeration.
+type ProvisionedConcurrencyStatusEnum string
+
+// Values of ProvisionedConcurrencyStatusEnum.
+const (
+	ProvisionedConcurrencyStatusEnumInProgress ProvisionedConcurrencyStatusEnum = "IN_PROGRESS"
+	ProvisionedConcurrencyStatusEnumReady      ProvisionedConcurrencyStatusEnum = "READY"
+	ProvisionedConcurrencyStatusEnumFailed     ProvisionedConcurrencyStatusEnum = "FAILED"
+)
+
+// RecursiveLoop is an enumeration.
+type RecursiveLoop string
+
+// Values of RecursiveLoop.
+const (
+	RecursiveLoopAllow     RecursiveLoop = "Allow"
+	RecursiveLoopTerminate RecursiveLoop = "Terminate"
+)
+
+// ResponseStreamingInvocationType is an enumeration.
+type ResponseStreamingInvocationType string
+
+// Values of ResponseStreamingInvocationType.
+const (
+	ResponseStreamingInvocationTypeRequestResponse ResponseStreamingInvocationType = "RequestResponse"
+	ResponseStreamingInvocationTypeDryRun          ResponseStreamingInvocationType = "DryRun"
 )
 
 // Runtime is an enumeration.
@@ -587,6 +805,16 @@ const (
 	TracingModePassThrough TracingMode = "PassThrough"
 )
 
+// UpdateRuntimeOn is an enumeration.
+type UpdateRuntimeOn string
+
+// Values of UpdateRuntimeOn.
+const (
+	UpdateRuntimeOnAuto           UpdateRuntimeOn = "Auto"
+	UpdateRuntimeOnManual         UpdateRuntimeOn = "Manual"
+	UpdateRuntimeOnFunctionUpdate UpdateRuntimeOn = "FunctionUpdate"
+)
+
 // AcceleratorConfig is a structure of the API.
 type AcceleratorConfig struct {
 	AcceleratorMemorySize int `aws:"required"`
@@ -605,6 +833,23 @@ type AccountLimit struct {
 type AccountUsage struct {
 	TotalCodeSize *int64
 	FunctionCount *int64
+}
+
+// AddLayerVersionPermissionRequest is a structure of the API.
+type AddLayerVersionPermissionRequest struct {
+	LayerName      string  `aws:"uri=LayerName,required" shape:"LayerNameOrArn"`
+	VersionNumber  int64   `aws:"uri=VersionNumber,required"`
+	StatementId    string  `aws:"required" shape:"StatementId"`
+	Action         string  `aws:"required" shape:"LayerPermissionAllowedAction"`
+	Principal      string  `aws:"required" shape:"LayerPermissionAllowedPrincipal"`
+	OrganizationId *string `shape:"OrganizationId"`
+	RevisionId     *string `aws:"query=RevisionId"`
+}
+
+// AddLayerVersionPermissionResponse is a structure of the API.
+type AddLayerVersionPermissionResponse struct {
+	Statement  *string
+	RevisionId *string
 }
 
 // AddPermissionRequest is a structure of the API.
@@ -741,6 +986,12 @@ type DeleteFunctionConcurrencyRequest struct {
 	FunctionName string `aws:"uri=FunctionName,required" shape:"FunctionName"`
 }
 
+// DeleteFunctionEventInvokeConfigRequest is a structure of the API.
+type DeleteFunctionEventInvokeConfigRequest struct {
+	FunctionName string  `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
+	Qualifier    *string `aws:"query=Qualifier" shape:"NumericLatestPublishedOrAliasQualifier"`
+}
+
 // DeleteFunctionRequest is a structure of the API.
 type DeleteFunctionRequest struct {
 	FunctionName string  `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
@@ -756,6 +1007,30 @@ type DeleteFunctionResponse struct {
 type DeleteFunctionUrlConfigRequest struct {
 	FunctionName string  `aws:"uri=FunctionName,required" shape:"FunctionUrlFunctionName"`
 	Qualifier    *string `aws:"query=Qualifier" shape:"FunctionUrlQualifier"`
+}
+
+// DeleteLayerVersionRequest is a structure of the API.
+type DeleteLayerVersionRequest struct {
+	LayerName     string `aws:"uri=LayerName,required" shape:"LayerNameOrArn"`
+	VersionNumber int64  `aws:"uri=VersionNumber,required"`
+}
+
+// DeleteProvisionedConcurrencyConfigRequest is a structure of the API.
+type DeleteProvisionedConcurrencyConfigRequest struct {
+	FunctionName string `aws:"uri=FunctionName,required" shape:"FunctionName"`
+	Qualifier    string `aws:"query=Qualifier,required" shape:"Qualifier"`
+}
+
+// DeleteResourcePolicyRequest is a structure of the API.
+type DeleteResourcePolicyRequest struct {
+	ResourceArn string  `aws:"uri=ResourceArn,required" shape:"PolicyResourceArn"`
+	RevisionId  *string `aws:"query=RevisionId" shape:"RevisionId"`
+}
+
+// DestinationConfig is a structure of the API.
+type DestinationConfig struct {
+	OnSuccess *OnSuccess
+	OnFailure *OnFailure
 }
 
 // DurableConfig is a structure of the API.
@@ -868,6 +1143,15 @@ type FunctionConfiguration struct {
 	AcceleratorConfig          *AcceleratorConfig
 }
 
+// FunctionEventInvokeConfig is a structure of the API.
+type FunctionEventInvokeConfig struct {
+	LastModified             *time.Time
+	FunctionArn              *string
+	MaximumRetryAttempts     *int
+	MaximumEventAgeInSeconds *int
+	DestinationConfig        *DestinationConfig
+}
+
 // FunctionRuntimeConfig is a structure of the API.
 type FunctionRuntimeConfig struct {
 	RuntimeArn   string `aws:"required" shape:"FunctionRuntimeArn"`
@@ -928,6 +1212,22 @@ type GetFunctionConfigurationRequest struct {
 	Qualifier    *string `aws:"query=Qualifier" shape:"NumericLatestPublishedOrAliasQualifier"`
 }
 
+// GetFunctionEventInvokeConfigRequest is a structure of the API.
+type GetFunctionEventInvokeConfigRequest struct {
+	FunctionName string  `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
+	Qualifier    *string `aws:"query=Qualifier" shape:"NumericLatestPublishedOrAliasQualifier"`
+}
+
+// GetFunctionRecursionConfigRequest is a structure of the API.
+type GetFunctionRecursionConfigRequest struct {
+	FunctionName string `aws:"uri=FunctionName,required" shape:"UnqualifiedFunctionName"`
+}
+
+// GetFunctionRecursionConfigResponse is a structure of the API.
+type GetFunctionRecursionConfigResponse struct {
+	RecursiveLoop *RecursiveLoop
+}
+
 // GetFunctionRequest is a structure of the API.
 type GetFunctionRequest struct {
 	FunctionName string  `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
@@ -960,6 +1260,42 @@ type GetFunctionUrlConfigResponse struct {
 	InvokeMode       *InvokeMode
 }
 
+// GetLayerVersionByArnRequest is a structure of the API.
+type GetLayerVersionByArnRequest struct {
+	Arn string `aws:"query=Arn,required" shape:"LayerVersionArn"`
+}
+
+// GetLayerVersionPolicyRequest is a structure of the API.
+type GetLayerVersionPolicyRequest struct {
+	LayerName     string `aws:"uri=LayerName,required" shape:"LayerNameOrArn"`
+	VersionNumber int64  `aws:"uri=VersionNumber,required"`
+}
+
+// GetLayerVersionPolicyResponse is a structure of the API.
+type GetLayerVersionPolicyResponse struct {
+	Policy     *string
+	RevisionId *string
+}
+
+// GetLayerVersionRequest is a structure of the API.
+type GetLayerVersionRequest struct {
+	LayerName     string `aws:"uri=LayerName,required" shape:"LayerNameOrArn"`
+	VersionNumber int64  `aws:"uri=VersionNumber,required"`
+}
+
+// GetLayerVersionResponse is a structure of the API.
+type GetLayerVersionResponse struct {
+	Content                 *LayerVersionContentOutput
+	LayerArn                *string
+	LayerVersionArn         *string
+	Description             *string
+	CreatedDate             *string
+	Version                 *int64
+	CompatibleArchitectures []Architecture
+	CompatibleRuntimes      []Runtime
+	LicenseInfo             *string
+}
+
 // GetPolicyRequest is a structure of the API.
 type GetPolicyRequest struct {
 	FunctionName string  `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
@@ -970,6 +1306,46 @@ type GetPolicyRequest struct {
 type GetPolicyResponse struct {
 	Policy     *string
 	RevisionId *string
+}
+
+// GetProvisionedConcurrencyConfigRequest is a structure of the API.
+type GetProvisionedConcurrencyConfigRequest struct {
+	FunctionName string `aws:"uri=FunctionName,required" shape:"FunctionName"`
+	Qualifier    string `aws:"query=Qualifier,required" shape:"Qualifier"`
+}
+
+// GetProvisionedConcurrencyConfigResponse is a structure of the API.
+type GetProvisionedConcurrencyConfigResponse struct {
+	RequestedProvisionedConcurrentExecutions *int
+	AvailableProvisionedConcurrentExecutions *int
+	AllocatedProvisionedConcurrentExecutions *int
+	Status                                   *ProvisionedConcurrencyStatusEnum
+	StatusReason                             *string
+	LastModified                             *string
+}
+
+// GetResourcePolicyRequest is a structure of the API.
+type GetResourcePolicyRequest struct {
+	ResourceArn string `aws:"uri=ResourceArn,required" shape:"PolicyResourceArn"`
+}
+
+// GetResourcePolicyResponse is a structure of the API.
+type GetResourcePolicyResponse struct {
+	Policy     *string
+	RevisionId *string
+}
+
+// GetRuntimeManagementConfigRequest is a structure of the API.
+type GetRuntimeManagementConfigRequest struct {
+	FunctionName string  `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
+	Qualifier    *string `aws:"query=Qualifier" shape:"NumericLatestPublishedOrAliasQualifier"`
+}
+
+// GetRuntimeManagementConfigResponse is a structure of the API.
+type GetRuntimeManagementConfigResponse struct {
+	UpdateRuntimeOn   *UpdateRuntimeOn
+	FunctionArn       *string
+	RuntimeVersionArn *string
 }
 
 // ImageConfig is a structure of the API.
@@ -1015,6 +1391,54 @@ type InvocationResponse struct {
 	TraceId             *string `aws:"header=X-Amzn-Trace-Id"`
 }
 
+// InvokeAsyncRequest is a structure of the API.
+type InvokeAsyncRequest struct {
+	FunctionName string `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
+	InvokeArgs   []byte `aws:"payload,required"`
+}
+
+// InvokeAsyncResponse is a structure of the API.
+type InvokeAsyncResponse struct {
+	Status *int `aws:"status"`
+}
+
+// InvokeResponseStreamUpdate is a structure of the API.
+type InvokeResponseStreamUpdate struct {
+	Payload []byte `aws:"eventpayload"`
+}
+
+// InvokeWithResponseStreamCompleteEvent is a structure of the API.
+type InvokeWithResponseStreamCompleteEvent struct {
+	ErrorCode    *string
+	ErrorDetails *string
+	LogResult    *string
+}
+
+// InvokeWithResponseStreamRequest is a structure of the API.
+type InvokeWithResponseStreamRequest struct {
+	FunctionName   string                           `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
+	LogType        *LogType                         `aws:"header=X-Amz-Log-Type" shape:"LogType"`
+	ClientContext  *string                          `aws:"header=X-Amz-Client-Context"`
+	Qualifier      *string                          `aws:"query=Qualifier" shape:"NumericLatestPublishedOrAliasQualifier"`
+	Payload        []byte                           `aws:"payload"`
+	TenantId       *string                          `aws:"header=X-Amz-Tenant-Id" shape:"TenantId"`
+	InvocationType *ResponseStreamingInvocationType `aws:"header=X-Amz-Invocation-Type" shape:"ResponseStreamingInvocationType"`
+	TraceId        *string                          `aws:"header=X-Amzn-Trace-Id"`
+}
+
+// InvokeWithResponseStreamResponse is a structure of the API.
+type InvokeWithResponseStreamResponse struct {
+	StatusCode                *int    `aws:"status"`
+	ExecutedVersion           *string `aws:"header=X-Amz-Executed-Version"`
+	ResponseStreamContentType *string `aws:"header=Content-Type"`
+}
+
+// InvokeWithResponseStreamResponseEvent is a structure of the API.
+type InvokeWithResponseStreamResponseEvent struct {
+	PayloadChunk   *InvokeResponseStreamUpdate
+	InvokeComplete *InvokeWithResponseStreamCompleteEvent
+}
+
 // LambdaManagedInstancesCapacityProviderConfig is a structure of the API.
 type LambdaManagedInstancesCapacityProviderConfig struct {
 	CapacityProviderArn                   string   `aws:"required" shape:"CapacityProviderArn"`
@@ -1030,6 +1454,43 @@ type Layer struct {
 	SigningJobArn            *string
 }
 
+// LayerVersionContentInput is a structure of the API.
+type LayerVersionContentInput struct {
+	S3Bucket            *string              `shape:"S3Bucket"`
+	S3Key               *string              `shape:"S3Key"`
+	S3ObjectVersion     *string              `shape:"S3ObjectVersion"`
+	S3ObjectStorageMode *S3ObjectStorageMode `shape:"S3ObjectStorageMode"`
+	ZipFile             []byte
+}
+
+// LayerVersionContentOutput is a structure of the API.
+type LayerVersionContentOutput struct {
+	Location                 *string
+	CodeSha256               *string
+	CodeSize                 *int64
+	SigningProfileVersionArn *string
+	SigningJobArn            *string
+	ResolvedS3Object         *ResolvedS3Object
+}
+
+// LayerVersionsListItem is a structure of the API.
+type LayerVersionsListItem struct {
+	LayerVersionArn         *string
+	Version                 *int64
+	Description             *string
+	CreatedDate             *string
+	CompatibleArchitectures []Architecture
+	CompatibleRuntimes      []Runtime
+	LicenseInfo             *string
+}
+
+// LayersListItem is a structure of the API.
+type LayersListItem struct {
+	LayerName             *string
+	LayerArn              *string
+	LatestMatchingVersion *LayerVersionsListItem
+}
+
 // ListAliasesRequest is a structure of the API.
 type ListAliasesRequest struct {
 	FunctionName    string  `aws:"uri=FunctionName,required" shape:"FunctionName"`
@@ -1042,6 +1503,19 @@ type ListAliasesRequest struct {
 type ListAliasesResponse struct {
 	NextMarker *string
 	Aliases    []AliasConfiguration
+}
+
+// ListFunctionEventInvokeConfigsRequest is a structure of the API.
+type ListFunctionEventInvokeConfigsRequest struct {
+	FunctionName string  `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
+	Marker       *string `aws:"query=Marker"`
+	MaxItems     *int    `aws:"query=MaxItems" shape:"MaxFunctionEventInvokeConfigListItems"`
+}
+
+// ListFunctionEventInvokeConfigsResponse is a structure of the API.
+type ListFunctionEventInvokeConfigsResponse struct {
+	FunctionEventInvokeConfigs []FunctionEventInvokeConfig
+	NextMarker                 *string
 }
 
 // ListFunctionUrlConfigsRequest is a structure of the API.
@@ -1069,6 +1543,48 @@ type ListFunctionsRequest struct {
 type ListFunctionsResponse struct {
 	NextMarker *string
 	Functions  []FunctionConfiguration
+}
+
+// ListLayerVersionsRequest is a structure of the API.
+type ListLayerVersionsRequest struct {
+	CompatibleArchitecture *Architecture `aws:"query=CompatibleArchitecture" shape:"Architecture"`
+	CompatibleRuntime      *Runtime      `aws:"query=CompatibleRuntime"`
+	LayerName              string        `aws:"uri=LayerName,required" shape:"LayerNameOrArn"`
+	Marker                 *string       `aws:"query=Marker"`
+	MaxItems               *int          `aws:"query=MaxItems" shape:"MaxLayerListItems"`
+}
+
+// ListLayerVersionsResponse is a structure of the API.
+type ListLayerVersionsResponse struct {
+	NextMarker    *string
+	LayerVersions []LayerVersionsListItem
+}
+
+// ListLayersRequest is a structure of the API.
+type ListLayersRequest struct {
+	CompatibleArchitecture *Architecture `aws:"query=CompatibleArchitecture" shape:"Architecture"`
+	CompatibleRuntime      *Runtime      `aws:"query=CompatibleRuntime"`
+	Marker                 *string       `aws:"query=Marker"`
+	MaxItems               *int          `aws:"query=MaxItems" shape:"MaxLayerListItems"`
+}
+
+// ListLayersResponse is a structure of the API.
+type ListLayersResponse struct {
+	NextMarker *string
+	Layers     []LayersListItem
+}
+
+// ListProvisionedConcurrencyConfigsRequest is a structure of the API.
+type ListProvisionedConcurrencyConfigsRequest struct {
+	FunctionName string  `aws:"uri=FunctionName,required" shape:"FunctionName"`
+	Marker       *string `aws:"query=Marker"`
+	MaxItems     *int    `aws:"query=MaxItems" shape:"MaxProvisionedConcurrencyConfigListItems"`
+}
+
+// ListProvisionedConcurrencyConfigsResponse is a structure of the API.
+type ListProvisionedConcurrencyConfigsResponse struct {
+	ProvisionedConcurrencyConfigs []ProvisionedConcurrencyConfigListItem
+	NextMarker                    *string
 }
 
 // ListTagsRequest is a structure of the API.
@@ -1102,6 +1618,50 @@ type LoggingConfig struct {
 	LogGroup            *string              `shape:"LogGroup"`
 }
 
+// OnFailure is a structure of the API.
+type OnFailure struct {
+	Destination *string `shape:"DestinationArn"`
+}
+
+// OnSuccess is a structure of the API.
+type OnSuccess struct {
+	Destination *string `shape:"DestinationArn"`
+}
+
+// ProvisionedConcurrencyConfigListItem is a structure of the API.
+type ProvisionedConcurrencyConfigListItem struct {
+	FunctionArn                              *string
+	RequestedProvisionedConcurrentExecutions *int
+	AvailableProvisionedConcurrentExecutions *int
+	AllocatedProvisionedConcurrentExecutions *int
+	Status                                   *ProvisionedConcurrencyStatusEnum
+	StatusReason                             *string
+	LastModified                             *string
+}
+
+// PublishLayerVersionRequest is a structure of the API.
+type PublishLayerVersionRequest struct {
+	LayerName               string                   `aws:"uri=LayerName,required" shape:"LayerNameOrArn"`
+	Description             *string                  `shape:"Description"`
+	Content                 LayerVersionContentInput `aws:"required"`
+	CompatibleArchitectures []Architecture           `shape:"CompatibleArchitectures"`
+	CompatibleRuntimes      []Runtime                `shape:"CompatibleRuntimes"`
+	LicenseInfo             *string                  `shape:"LicenseInfo"`
+}
+
+// PublishLayerVersionResponse is a structure of the API.
+type PublishLayerVersionResponse struct {
+	Content                 *LayerVersionContentOutput
+	LayerArn                *string
+	LayerVersionArn         *string
+	Description             *string
+	CreatedDate             *string
+	Version                 *int64
+	CompatibleArchitectures []Architecture
+	CompatibleRuntimes      []Runtime
+	LicenseInfo             *string
+}
+
 // PublishVersionRequest is a structure of the API.
 type PublishVersionRequest struct {
 	FunctionName string `aws:"uri=FunctionName,required" shape:"FunctionName"`
@@ -1115,6 +1675,79 @@ type PublishVersionRequest struct {
 type PutFunctionConcurrencyRequest struct {
 	FunctionName                 string `aws:"uri=FunctionName,required" shape:"FunctionName"`
 	ReservedConcurrentExecutions int    `aws:"required" shape:"ReservedConcurrentExecutions"`
+}
+
+// PutFunctionEventInvokeConfigRequest is a structure of the API.
+type PutFunctionEventInvokeConfigRequest struct {
+	FunctionName             string  `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
+	Qualifier                *string `aws:"query=Qualifier" shape:"NumericLatestPublishedOrAliasQualifier"`
+	MaximumRetryAttempts     *int    `shape:"MaximumRetryAttempts"`
+	MaximumEventAgeInSeconds *int    `shape:"MaximumEventAgeInSeconds"`
+	DestinationConfig        *DestinationConfig
+}
+
+// PutFunctionRecursionConfigRequest is a structure of the API.
+type PutFunctionRecursionConfigRequest struct {
+	FunctionName  string        `aws:"uri=FunctionName,required" shape:"UnqualifiedFunctionName"`
+	RecursiveLoop RecursiveLoop `aws:"required" shape:"RecursiveLoop"`
+}
+
+// PutFunctionRecursionConfigResponse is a structure of the API.
+type PutFunctionRecursionConfigResponse struct {
+	RecursiveLoop *RecursiveLoop
+}
+
+// PutProvisionedConcurrencyConfigRequest is a structure of the API.
+type PutProvisionedConcurrencyConfigRequest struct {
+	FunctionName                    string `aws:"uri=FunctionName,required" shape:"FunctionName"`
+	Qualifier                       string `aws:"query=Qualifier,required" shape:"Qualifier"`
+	ProvisionedConcurrentExecutions int    `aws:"required" shape:"PositiveInteger"`
+}
+
+// PutProvisionedConcurrencyConfigResponse is a structure of the API.
+type PutProvisionedConcurrencyConfigResponse struct {
+	RequestedProvisionedConcurrentExecutions *int
+	AllocatedProvisionedConcurrentExecutions *int
+	AvailableProvisionedConcurrentExecutions *int
+	Status                                   *ProvisionedConcurrencyStatusEnum
+	StatusReason                             *string
+	LastModified                             *string
+}
+
+// PutResourcePolicyRequest is a structure of the API.
+type PutResourcePolicyRequest struct {
+	ResourceArn string  `aws:"uri=ResourceArn,required" shape:"PolicyResourceArn"`
+	Policy      string  `aws:"required" shape:"ResourcePolicy"`
+	RevisionId  *string `shape:"RevisionId"`
+}
+
+// PutResourcePolicyResponse is a structure of the API.
+type PutResourcePolicyResponse struct {
+	Policy     *string
+	RevisionId *string
+}
+
+// PutRuntimeManagementConfigRequest is a structure of the API.
+type PutRuntimeManagementConfigRequest struct {
+	FunctionName      string          `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
+	Qualifier         *string         `aws:"query=Qualifier" shape:"NumericLatestPublishedOrAliasQualifier"`
+	UpdateRuntimeOn   UpdateRuntimeOn `aws:"required" shape:"UpdateRuntimeOn"`
+	RuntimeVersionArn *string         `shape:"RuntimeVersionArn"`
+}
+
+// PutRuntimeManagementConfigResponse is a structure of the API.
+type PutRuntimeManagementConfigResponse struct {
+	UpdateRuntimeOn   UpdateRuntimeOn `aws:"required"`
+	FunctionArn       string          `aws:"required"`
+	RuntimeVersionArn *string
+}
+
+// RemoveLayerVersionPermissionRequest is a structure of the API.
+type RemoveLayerVersionPermissionRequest struct {
+	LayerName     string  `aws:"uri=LayerName,required" shape:"LayerNameOrArn"`
+	VersionNumber int64   `aws:"uri=VersionNumber,required"`
+	StatementId   string  `aws:"uri=StatementId,required" shape:"StatementId"`
+	RevisionId    *string `aws:"query=RevisionId"`
 }
 
 // RemovePermissionRequest is a structure of the API.
@@ -1245,6 +1878,15 @@ type UpdateFunctionConfigurationRequest struct {
 	DurableConfig          *DurableConfig
 	RuntimeConfig          *FunctionRuntimeConfig
 	AcceleratorConfig      *AcceleratorConfig
+}
+
+// UpdateFunctionEventInvokeConfigRequest is a structure of the API.
+type UpdateFunctionEventInvokeConfigRequest struct {
+	FunctionName             string  `aws:"uri=FunctionName,required" shape:"NamespacedFunctionName"`
+	Qualifier                *string `aws:"query=Qualifier" shape:"NumericLatestPublishedOrAliasQualifier"`
+	MaximumRetryAttempts     *int    `shape:"MaximumRetryAttempts"`
+	MaximumEventAgeInSeconds *int    `shape:"MaximumEventAgeInSeconds"`
+	DestinationConfig        *DestinationConfig
 }
 
 // UpdateFunctionUrlConfigRequest is a structure of the API.
@@ -1447,6 +2089,11 @@ func PreconditionFailedException(format string, args ...any) *awsapi.Error {
 	return awsapi.Errorf(awsapi.Error{Code: "PreconditionFailedException", Status: 412, Fault: awsapi.Sender, Type: "User", MessageMember: "message"}, format, args...)
 }
 
+// ProvisionedConcurrencyConfigNotFoundException makes the error of that name, status 404.
+func ProvisionedConcurrencyConfigNotFoundException(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf(awsapi.Error{Code: "ProvisionedConcurrencyConfigNotFoundException", Status: 404, Fault: awsapi.Sender, Type: "User", MessageMember: "message"}, format, args...)
+}
+
 // PublicPolicyException makes the error of that name, status 400.
 func PublicPolicyException(format string, args ...any) *awsapi.Error {
 	return awsapi.Errorf(awsapi.Error{Code: "PublicPolicyException", Status: 400, Fault: awsapi.Sender, Type: "User", MessageMember: "Message"}, format, args...)
@@ -1560,91 +2207,114 @@ func UnsupportedMediaTypeException(format string, args ...any) *awsapi.Error {
 // constraints are the restrictions on what requests hold, by the model's shape.
 func constraints() map[string]awsapi.Constraint {
 	return map[string]awsapi.Constraint{
-		"Action":                                 {Min: new(0.0), Max: new(10000.0), Pattern: `(lambda:[*]|lambda:[a-zA-Z]+|[*])`},
-		"AdditionalVersion":                      {Min: new(1.0), Max: new(1024.0), Pattern: `[0-9]+`},
-		"AdditionalVersionWeights":               {Key: "AdditionalVersion", Value: "Weight"},
-		"Alias":                                  {Min: new(1.0), Max: new(128.0), Pattern: `(?!^[0-9]+$)([a-zA-Z0-9-_]+)`},
-		"AllowMethodsList":                       {Min: new(0.0), Max: new(6.0), Member: "Method"},
-		"AllowOriginsList":                       {Min: new(0.0), Max: new(100.0), Member: "Origin"},
-		"ApplicationLogLevel":                    {Enum: []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}},
-		"Architecture":                           {Enum: []string{"x86_64", "arm64"}},
-		"ArchitecturesList":                      {Min: new(1.0), Max: new(1.0), Member: "Architecture"},
-		"Arn":                                    {Min: new(0.0), Max: new(10000.0), Pattern: `arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)`},
-		"CapacityProviderArn":                    {Min: new(1.0), Max: new(140.0), Pattern: `arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:capacity-provider:[a-zA-Z0-9-_]+`},
-		"CodeSigningConfigArn":                   {Min: new(0.0), Max: new(200.0), Pattern: `arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:code-signing-config:csc-[a-z0-9]{17}`},
-		"Description":                            {Min: new(0.0), Max: new(256.0)},
-		"DirectS3Read":                           {Enum: []string{"ENABLED", "DISABLED", "AUTO"}},
-		"DurableExecutionName":                   {Min: new(1.0), Max: new(64.0), Pattern: `[a-zA-Z0-9-_]+`},
-		"EnvironmentVariableName":                {Pattern: `[a-zA-Z]([a-zA-Z0-9_])+`, Sensitive: true},
-		"EnvironmentVariables":                   {Key: "EnvironmentVariableName", Sensitive: true},
-		"EphemeralStorageSize":                   {Min: new(512.0), Max: new(10240.0)},
-		"EventSourceToken":                       {Min: new(0.0), Max: new(256.0), Pattern: `[a-zA-Z0-9._\-]+`},
-		"ExecutionEnvironmentMemoryGiBPerVCpu":   {Min: new(2.0), Max: new(8.0)},
-		"ExecutionTimeout":                       {Min: new(1.0), Max: new(31622400.0)},
-		"FileSystemArn":                          {Min: new(0.0), Max: new(256.0), Pattern: `arn:aws[a-zA-Z-]*:elasticfilesystem:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}`},
-		"FileSystemConfigList":                   {Min: new(0.0), Max: new(1.0)},
-		"FunctionName":                           {Min: new(1.0), Max: new(140.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?`},
-		"FunctionRuntimeAlias":                   {Min: new(1.0), Max: new(128.0)},
-		"FunctionRuntimeArn":                     {Min: new(48.0), Max: new(2048.0), Pattern: `arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:runtime/.+`},
-		"FunctionUrlAuthType":                    {Enum: []string{"NONE", "AWS_IAM"}},
-		"FunctionUrlFunctionName":                {Min: new(1.0), Max: new(140.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:((?!\d+$)[0-9a-zA-Z-_]+))?`},
-		"FunctionUrlQualifier":                   {Min: new(1.0), Max: new(128.0), Pattern: `((?!^\d+$)^[0-9a-zA-Z-_]+$)`},
-		"FunctionVersion":                        {Enum: []string{"ALL"}},
-		"FunctionVersionLatestPublished":         {Enum: []string{"LATEST_PUBLISHED"}},
-		"Handler":                                {Min: new(0.0), Max: new(128.0), Pattern: `[^\s]+`},
-		"Header":                                 {Min: new(0.0), Max: new(1024.0), Pattern: `.*`},
-		"HeadersList":                            {Min: new(0.0), Max: new(100.0), Member: "Header"},
-		"InvocationType":                         {Enum: []string{"Event", "RequestResponse", "DryRun"}},
-		"InvokeMode":                             {Enum: []string{"RESPONSE_STREAM", "BUFFERED"}},
-		"KMSKeyArn":                              {Min: new(0.0), Max: new(10000.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()`},
-		"LayerList":                              {Member: "LayerVersionArn"},
-		"LayerVersionArn":                        {Min: new(1.0), Max: new(2048.0), Pattern: `((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))`},
-		"LocalMountPath":                         {Min: new(0.0), Max: new(160.0), Pattern: `/mnt/[a-zA-Z0-9-_.]+`},
-		"LogFormat":                              {Enum: []string{"JSON", "Text"}},
-		"LogGroup":                               {Min: new(1.0), Max: new(512.0), Pattern: `[\.\-_/#A-Za-z0-9]+`},
-		"LogType":                                {Enum: []string{"None", "Tail"}},
-		"MasterRegion":                           {Min: new(1.0), Max: new(50.0), Pattern: `ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}`},
-		"MaxAge":                                 {Min: new(0.0), Max: new(86400.0)},
-		"MaxItems":                               {Min: new(1.0), Max: new(50.0)},
-		"MaxListItems":                           {Min: new(1.0), Max: new(10000.0)},
-		"MemorySize":                             {Min: new(128.0), Max: new(10240.0)},
-		"Method":                                 {Min: new(0.0), Max: new(6.0), Pattern: `.*`},
-		"NamespacedFunctionName":                 {Min: new(1.0), Max: new(256.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?`},
-		"NamespacedStatementId":                  {Min: new(1.0), Max: new(100.0), Pattern: `([a-zA-Z0-9-_.]+)`},
-		"NumericLatestPublishedOrAliasQualifier": {Min: new(1.0), Max: new(128.0), Pattern: `\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+`},
-		"Origin":                                 {Min: new(1.0), Max: new(253.0), Pattern: `.*`},
-		"PackageType":                            {Enum: []string{"Zip", "Image"}},
-		"PerExecutionEnvironmentMaxConcurrency":  {Min: new(1.0), Max: new(1600.0)},
-		"Principal":                              {Min: new(0.0), Max: new(2048.0), Pattern: `[^\s]+`},
-		"PrincipalOrgID":                         {Min: new(12.0), Max: new(34.0), Pattern: `o-[a-z0-9]{10,32}`},
-		"ReservedConcurrentExecutions":           {Min: new(0.0)},
-		"ResourceArn":                            {Min: new(0.0), Max: new(10000.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()`},
-		"RetentionPeriodInDays":                  {Min: new(1.0), Max: new(90.0)},
-		"RoleArn":                                {Min: new(0.0), Max: new(10000.0), Pattern: `arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`},
-		"S3Bucket":                               {Min: new(3.0), Max: new(63.0), Pattern: `[0-9A-Za-z\.\-_]*(?<!\.)`},
-		"S3Key":                                  {Min: new(1.0), Max: new(1024.0), Pattern: `.*`},
-		"S3ObjectStorageMode":                    {Enum: []string{"COPY", "REFERENCE"}},
-		"S3ObjectVersion":                        {Min: new(1.0), Max: new(1024.0), Pattern: `.*`},
-		"SecurityGroupId":                        {Min: new(0.0), Max: new(1024.0), Pattern: `sg-[0-9a-zA-Z]*`},
-		"SecurityGroupIds":                       {Min: new(0.0), Max: new(5.0), Member: "SecurityGroupId"},
-		"SnapStartApplyOn":                       {Enum: []string{"PublishedVersions", "None"}},
-		"SourceOwner":                            {Min: new(0.0), Max: new(12.0), Pattern: `\d{12}`},
-		"StatementId":                            {Min: new(1.0), Max: new(100.0), Pattern: `([a-zA-Z0-9-_]+)`},
-		"StringList":                             {Min: new(0.0), Max: new(1500.0)},
-		"SubnetId":                               {Min: new(0.0), Max: new(1024.0), Pattern: `subnet-[0-9a-z]*`},
-		"SubnetIds":                              {Min: new(0.0), Max: new(16.0), Member: "SubnetId"},
-		"SystemLogLevel":                         {Enum: []string{"DEBUG", "INFO", "WARN"}},
-		"TagKey":                                 {Min: new(1.0), Max: new(128.0), Pattern: `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`},
-		"TagKeyList":                             {Member: "TagKey"},
-		"TagValue":                               {Min: new(0.0), Max: new(256.0), Pattern: `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`},
-		"TaggableResource":                       {Min: new(1.0), Max: new(10000.0), Pattern: `arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9-_]{1,64})`},
-		"Tags":                                   {Key: "TagKey", Value: "TagValue"},
-		"TenantId":                               {Min: new(1.0), Max: new(256.0), Pattern: `[a-zA-Z0-9\._:\/=+\-@ ]+`},
-		"TenantIsolationMode":                    {Enum: []string{"PER_TENANT"}},
-		"Timeout":                                {Min: new(1.0), Max: new(900.0)},
-		"TracingMode":                            {Enum: []string{"Active", "PassThrough"}},
-		"VersionWithLatestPublished":             {Min: new(1.0), Max: new(1024.0), Pattern: `(\$LATEST(\.PUBLISHED)?|[0-9]+)`},
-		"Weight":                                 {Min: new(0.0), Max: new(1.0)},
-		"WorkingDirectory":                       {Min: new(0.0), Max: new(1000.0)},
+		"Action":                                {Min: new(0.0), Max: new(10000.0), Pattern: `(lambda:[*]|lambda:[a-zA-Z]+|[*])`},
+		"AdditionalVersion":                     {Min: new(1.0), Max: new(1024.0), Pattern: `[0-9]+`},
+		"AdditionalVersionWeights":              {Key: "AdditionalVersion", Value: "Weight"},
+		"Alias":                                 {Min: new(1.0), Max: new(128.0), Pattern: `(?!^[0-9]+$)([a-zA-Z0-9-_]+)`},
+		"AllowMethodsList":                      {Min: new(0.0), Max: new(6.0), Member: "Method"},
+		"AllowOriginsList":                      {Min: new(0.0), Max: new(100.0), Member: "Origin"},
+		"ApplicationLogLevel":                   {Enum: []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}},
+		"Architecture":                          {Enum: []string{"x86_64", "arm64"}},
+		"ArchitecturesList":                     {Min: new(1.0), Max: new(1.0), Member: "Architecture"},
+		"Arn":                                   {Min: new(0.0), Max: new(10000.0), Pattern: `arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)`},
+		"CapacityProviderArn":                   {Min: new(1.0), Max: new(140.0), Pattern: `arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:capacity-provider:[a-zA-Z0-9-_]+`},
+		"CodeSigningConfigArn":                  {Min: new(0.0), Max: new(200.0), Pattern: `arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:code-signing-config:csc-[a-z0-9]{17}`},
+		"CompatibleArchitectures":               {Min: new(0.0), Max: new(2.0), Member: "Architecture"},
+		"CompatibleRuntimes":                    {Min: new(0.0), Max: new(15.0)},
+		"Description":                           {Min: new(0.0), Max: new(256.0)},
+		"DestinationArn":                        {Min: new(0.0), Max: new(350.0), Pattern: `$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)`},
+		"DirectS3Read":                          {Enum: []string{"ENABLED", "DISABLED", "AUTO"}},
+		"DurableExecutionName":                  {Min: new(1.0), Max: new(64.0), Pattern: `[a-zA-Z0-9-_]+`},
+		"EnvironmentVariableName":               {Pattern: `[a-zA-Z]([a-zA-Z0-9_])+`, Sensitive: true},
+		"EnvironmentVariables":                  {Key: "EnvironmentVariableName", Sensitive: true},
+		"EphemeralStorageSize":                  {Min: new(512.0), Max: new(10240.0)},
+		"EventSourceToken":                      {Min: new(0.0), Max: new(256.0), Pattern: `[a-zA-Z0-9._\-]+`},
+		"ExecutionEnvironmentMemoryGiBPerVCpu":  {Min: new(2.0), Max: new(8.0)},
+		"ExecutionTimeout":                      {Min: new(1.0), Max: new(31622400.0)},
+		"FileSystemArn":                         {Min: new(0.0), Max: new(256.0), Pattern: `arn:aws[a-zA-Z-]*:elasticfilesystem:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}`},
+		"FileSystemConfigList":                  {Min: new(0.0), Max: new(1.0)},
+		"FunctionName":                          {Min: new(1.0), Max: new(140.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?`},
+		"FunctionRuntimeAlias":                  {Min: new(1.0), Max: new(128.0)},
+		"FunctionRuntimeArn":                    {Min: new(48.0), Max: new(2048.0), Pattern: `arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:runtime/.+`},
+		"FunctionUrlAuthType":                   {Enum: []string{"NONE", "AWS_IAM"}},
+		"FunctionUrlFunctionName":               {Min: new(1.0), Max: new(140.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:((?!\d+$)[0-9a-zA-Z-_]+))?`},
+		"FunctionUrlQualifier":                  {Min: new(1.0), Max: new(128.0), Pattern: `((?!^\d+$)^[0-9a-zA-Z-_]+$)`},
+		"FunctionVersion":                       {Enum: []string{"ALL"}},
+		"FunctionVersionLatestPublished":        {Enum: []string{"LATEST_PUBLISHED"}},
+		"Handler":                               {Min: new(0.0), Max: new(128.0), Pattern: `[^\s]+`},
+		"Header":                                {Min: new(0.0), Max: new(1024.0), Pattern: `.*`},
+		"HeadersList":                           {Min: new(0.0), Max: new(100.0), Member: "Header"},
+		"InvocationType":                        {Enum: []string{"Event", "RequestResponse", "DryRun"}},
+		"InvokeMode":                            {Enum: []string{"RESPONSE_STREAM", "BUFFERED"}},
+		"KMSKeyArn":                             {Min: new(0.0), Max: new(10000.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()`},
+		"LayerList":                             {Member: "LayerVersionArn"},
+		"LayerNameOrArn":                        {Min: new(1.0), Max: new(2048.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]{1,140}|[a-zA-Z0-9-_]{1,140})`},
+		"LayerPermissionAllowedAction":          {Min: new(0.0), Max: new(22.0), Pattern: `lambda:GetLayerVersion`},
+		"LayerPermissionAllowedPrincipal":       {Min: new(0.0), Max: new(10000.0), Pattern: `\d{12}|\*|arn:(aws[a-zA-Z-]*):iam::\d{12}:root`},
+		"LayerVersionArn":                       {Min: new(1.0), Max: new(2048.0), Pattern: `((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))`},
+		"LicenseInfo":                           {Min: new(0.0), Max: new(512.0), Pattern: `.*`},
+		"LocalMountPath":                        {Min: new(0.0), Max: new(160.0), Pattern: `/mnt/[a-zA-Z0-9-_.]+`},
+		"LogFormat":                             {Enum: []string{"JSON", "Text"}},
+		"LogGroup":                              {Min: new(1.0), Max: new(512.0), Pattern: `[\.\-_/#A-Za-z0-9]+`},
+		"LogType":                               {Enum: []string{"None", "Tail"}},
+		"MasterRegion":                          {Min: new(1.0), Max: new(50.0), Pattern: `ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}`},
+		"MaxAge":                                {Min: new(0.0), Max: new(86400.0)},
+		"MaxFunctionEventInvokeConfigListItems": {Min: new(1.0), Max: new(50.0)},
+		"MaxItems":                              {Min: new(1.0), Max: new(50.0)},
+		"MaxLayerListItems":                     {Min: new(1.0), Max: new(50.0)},
+		"MaxListItems":                          {Min: new(1.0), Max: new(10000.0)},
+		"MaxProvisionedConcurrencyConfigListItems": {Min: new(1.0), Max: new(50.0)},
+		"MaximumEventAgeInSeconds":                 {Min: new(60.0), Max: new(21600.0)},
+		"MaximumRetryAttempts":                     {Min: new(0.0), Max: new(2.0)},
+		"MemorySize":                               {Min: new(128.0), Max: new(10240.0)},
+		"Method":                                   {Min: new(0.0), Max: new(6.0), Pattern: `.*`},
+		"NamespacedFunctionName":                   {Min: new(1.0), Max: new(256.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?`},
+		"NamespacedStatementId":                    {Min: new(1.0), Max: new(100.0), Pattern: `([a-zA-Z0-9-_.]+)`},
+		"NumericLatestPublishedOrAliasQualifier":   {Min: new(1.0), Max: new(128.0), Pattern: `\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+`},
+		"OrganizationId":                           {Min: new(0.0), Max: new(34.0), Pattern: `o-[a-z0-9]{10,32}`},
+		"Origin":                                   {Min: new(1.0), Max: new(253.0), Pattern: `.*`},
+		"PackageType":                              {Enum: []string{"Zip", "Image"}},
+		"PerExecutionEnvironmentMaxConcurrency":    {Min: new(1.0), Max: new(1600.0)},
+		"PolicyResourceArn":                        {Min: new(0.0), Max: new(512.0), Pattern: `arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_])+)?|runtime/[a-zA-Z0-9-_./]+)`},
+		"PositiveInteger":                          {Min: new(1.0)},
+		"Principal":                                {Min: new(0.0), Max: new(2048.0), Pattern: `[^\s]+`},
+		"PrincipalOrgID":                           {Min: new(12.0), Max: new(34.0), Pattern: `o-[a-z0-9]{10,32}`},
+		"Qualifier":                                {Min: new(1.0), Max: new(128.0), Pattern: `(|[a-zA-Z0-9$_-]+)`},
+		"RecursiveLoop":                            {Enum: []string{"Allow", "Terminate"}},
+		"ReservedConcurrentExecutions":             {Min: new(0.0)},
+		"ResourceArn":                              {Min: new(0.0), Max: new(10000.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()`},
+		"ResourcePolicy":                           {Min: new(1.0), Max: new(20480.0), Pattern: `[\s\S]+`},
+		"ResponseStreamingInvocationType":          {Enum: []string{"RequestResponse", "DryRun"}},
+		"RetentionPeriodInDays":                    {Min: new(1.0), Max: new(90.0)},
+		"RevisionId":                               {Min: new(36.0), Max: new(36.0), Pattern: `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`},
+		"RoleArn":                                  {Min: new(0.0), Max: new(10000.0), Pattern: `arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`},
+		"RuntimeVersionArn":                        {Min: new(26.0), Max: new(2048.0), Pattern: `((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}::runtime:.+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))`},
+		"S3Bucket":                                 {Min: new(3.0), Max: new(63.0), Pattern: `[0-9A-Za-z\.\-_]*(?<!\.)`},
+		"S3Key":                                    {Min: new(1.0), Max: new(1024.0), Pattern: `.*`},
+		"S3ObjectStorageMode":                      {Enum: []string{"COPY", "REFERENCE"}},
+		"S3ObjectVersion":                          {Min: new(1.0), Max: new(1024.0), Pattern: `.*`},
+		"SecurityGroupId":                          {Min: new(0.0), Max: new(1024.0), Pattern: `sg-[0-9a-zA-Z]*`},
+		"SecurityGroupIds":                         {Min: new(0.0), Max: new(5.0), Member: "SecurityGroupId"},
+		"SnapStartApplyOn":                         {Enum: []string{"PublishedVersions", "None"}},
+		"SourceOwner":                              {Min: new(0.0), Max: new(12.0), Pattern: `\d{12}`},
+		"StatementId":                              {Min: new(1.0), Max: new(100.0), Pattern: `([a-zA-Z0-9-_]+)`},
+		"StringList":                               {Min: new(0.0), Max: new(1500.0)},
+		"SubnetId":                                 {Min: new(0.0), Max: new(1024.0), Pattern: `subnet-[0-9a-z]*`},
+		"SubnetIds":                                {Min: new(0.0), Max: new(16.0), Member: "SubnetId"},
+		"SystemLogLevel":                           {Enum: []string{"DEBUG", "INFO", "WARN"}},
+		"TagKey":                                   {Min: new(1.0), Max: new(128.0), Pattern: `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`},
+		"TagKeyList":                               {Member: "TagKey"},
+		"TagValue":                                 {Min: new(0.0), Max: new(256.0), Pattern: `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`},
+		"TaggableResource":                         {Min: new(1.0), Max: new(10000.0), Pattern: `arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9-_]{1,64})`},
+		"Tags":                                     {Key: "TagKey", Value: "TagValue"},
+		"TenantId":                                 {Min: new(1.0), Max: new(256.0), Pattern: `[a-zA-Z0-9\._:\/=+\-@ ]+`},
+		"TenantIsolationMode":                      {Enum: []string{"PER_TENANT"}},
+		"Timeout":                                  {Min: new(1.0), Max: new(900.0)},
+		"TracingMode":                              {Enum: []string{"Active", "PassThrough"}},
+		"UnqualifiedFunctionName":                  {Min: new(1.0), Max: new(140.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)`},
+		"UpdateRuntimeOn":                          {Enum: []string{"Auto", "Manual", "FunctionUpdate"}},
+		"VersionWithLatestPublished":               {Min: new(1.0), Max: new(1024.0), Pattern: `(\$LATEST(\.PUBLISHED)?|[0-9]+)`},
+		"Weight":                                   {Min: new(0.0), Max: new(1.0)},
+		"WorkingDirectory":                         {Min: new(0.0), Max: new(1000.0)},
 	}
 }
