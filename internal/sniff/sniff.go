@@ -1,9 +1,12 @@
 // Package sniff serves plain HTTP and TLS on one port: it looks at the first
-// byte of a connection and hands the connection to the listener it belongs to.
-// It reads nothing beyond that byte and gives it back.
+// byte of a connection and begins TLS where the client does. It reads nothing
+// beyond that byte and gives it back.
 package sniff
 
 import (
+	"context"
+	"crypto/tls"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -13,50 +16,66 @@ import (
 // (RFC 8446, section 5.1); no HTTP method begins with it.
 const tlsHandshake = 0x16
 
-// maxUndecided bounds the connections that have not sent their first byte, so
-// that silent clients cannot use up the server's memory.
-const maxUndecided = 4096
+// http2 is the name of HTTP/2 in TLS.
+const http2 = "h2"
 
-// Listener splits the connections of one listener in two.
-type Listener struct {
-	inner   net.Listener
-	timeout time.Duration
-	plain   *half
-	tls     *half
-	slots   chan struct{}
-
-	closing chan struct{}
-	once    sync.Once
-	wg      sync.WaitGroup
+// Options are what New needs.
+type Options struct {
+	// FirstByte is how long a client may take for its first byte, Handshake
+	// for all of TLS's.
+	FirstByte, Handshake time.Duration
+	TLS                  *tls.Config
+	// Wrap, if any, is given every connection that may speak HTTP/1 and returns
+	// what Accept does in its place.
+	Wrap   func(net.Conn) net.Conn
+	Logger *slog.Logger
 }
 
-// New splits the connections of inner, whose errors end both halves. A client
-// that has not sent a byte within timeout is cut off.
-func New(inner net.Listener, timeout time.Duration) *Listener {
-	l := &Listener{
-		inner:   inner,
-		timeout: timeout,
-		slots:   make(chan struct{}, maxUndecided),
-		closing: make(chan struct{}),
-	}
-	l.plain = &half{l: l, conns: make(chan net.Conn), failed: make(chan error, 1)}
-	l.tls = &half{l: l, conns: make(chan net.Conn), failed: make(chan error, 1)}
+// Listener accepts the connections of another listener when it is known what
+// they speak. One with HTTP/2 over TLS is a *tls.Conn; of all others Wrap is asked.
+type Listener struct {
+	inner net.Listener
+	opts  Options
+
+	conns  chan net.Conn
+	failed chan error
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	once   sync.Once
+	wg     sync.WaitGroup
+}
+
+// New accepts from inner, whose error ends it.
+func New(inner net.Listener, o Options) *Listener {
+	l := &Listener{inner: inner, opts: o, conns: make(chan net.Conn), failed: make(chan error, 1)}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.wg.Add(1)
 	go l.accept()
 	return l
 }
 
-// Plain is the listener of the connections that do not speak TLS.
-func (l *Listener) Plain() net.Listener { return l.plain }
+// Accept returns the next connection that has said what it speaks.
+func (l *Listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case err := <-l.failed:
+		l.failed <- err // for the next call too
+		return nil, err
+	case <-l.ctx.Done():
+		return nil, net.ErrClosed
+	}
+}
 
-// TLS is the listener of the connections that begin a TLS handshake.
-func (l *Listener) TLS() net.Listener { return l.tls }
+// Addr is the address of the port.
+func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 
 // Close closes the inner listener and the connections that nobody has taken.
 func (l *Listener) Close() error {
 	var err error
 	l.once.Do(func() {
-		close(l.closing)
+		l.cancel()
 		err = l.inner.Close()
 	})
 	l.wg.Wait()
@@ -68,76 +87,59 @@ func (l *Listener) accept() {
 	for {
 		conn, err := l.inner.Accept()
 		if err != nil {
-			l.plain.failed <- err
-			l.tls.failed <- err
+			l.failed <- err
 			return
 		}
-		select {
-		case l.slots <- struct{}{}:
-			l.wg.Add(1)
-			go l.decide(conn)
-		default:
-			conn.Close()
-		}
+		l.wg.Go(func() {
+			ready, err := l.decide(conn)
+			if err != nil {
+				l.opts.Logger.Debug("a connection came to nothing", "remote", conn.RemoteAddr().String(), "err", err)
+				conn.Close()
+				return
+			}
+			select {
+			case l.conns <- ready:
+			case <-l.ctx.Done():
+				conn.Close()
+			}
+		})
 	}
 }
 
-// decide waits for the first byte and hands the connection over.
-func (l *Listener) decide(conn net.Conn) {
-	defer l.wg.Done()
-	defer func() { <-l.slots }()
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() { // a silent client must not hold up Close
-		select {
-		case <-l.closing:
-			conn.SetReadDeadline(time.Unix(1, 0))
-		case <-stop:
-		}
-	}()
+// decide waits for the first byte, and for TLS where that begins it.
+func (l *Listener) decide(conn net.Conn) (net.Conn, error) {
+	// A silent client must not hold up Close.
+	stop := context.AfterFunc(l.ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
 	var first [1]byte
-	conn.SetReadDeadline(time.Now().Add(l.timeout))
-	if _, err := conn.Read(first[:]); err != nil {
-		conn.Close()
-		return
-	}
-	conn.SetReadDeadline(time.Time{})
-	to := l.plain
-	if first[0] == tlsHandshake {
-		to = l.tls
-	}
-	select {
-	case to.conns <- &replayed{Conn: conn, first: first[0], pending: true}:
-	case <-l.closing:
-		conn.Close()
-	}
-}
-
-// half is one of the two listeners.
-type half struct {
-	l      *Listener
-	conns  chan net.Conn
-	failed chan error
-}
-
-// Accept returns the next connection of this kind.
-func (h *half) Accept() (net.Conn, error) {
-	select {
-	case c := <-h.conns:
-		return c, nil
-	case err := <-h.failed:
-		h.failed <- err // for the next call too
+	if err := conn.SetReadDeadline(time.Now().Add(l.opts.FirstByte)); err != nil {
 		return nil, err
-	case <-h.l.closing:
-		return nil, net.ErrClosed
 	}
+	if _, err := conn.Read(first[:]); err != nil {
+		return nil, err
+	}
+	var back net.Conn = &replayed{Conn: conn, first: first[0], pending: true}
+	if first[0] == tlsHandshake && l.opts.TLS != nil {
+		if err := conn.SetDeadline(time.Now().Add(l.opts.Handshake)); err != nil {
+			return nil, err
+		}
+		secure := tls.Server(back, l.opts.TLS)
+		if err := secure.HandshakeContext(l.ctx); err != nil {
+			return nil, err
+		}
+		if secure.ConnectionState().NegotiatedProtocol == http2 {
+			return secure, conn.SetDeadline(time.Time{})
+		}
+		back = secure
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return nil, err
+	}
+	if l.opts.Wrap != nil {
+		back = l.opts.Wrap(back)
+	}
+	return back, nil
 }
-
-// Close closes both halves: they share the port.
-func (h *half) Close() error { return h.l.Close() }
-
-// Addr returns the address of the port.
-func (h *half) Addr() net.Addr { return h.l.inner.Addr() }
 
 // replayed is a connection whose first byte is read again.
 type replayed struct {
@@ -145,6 +147,9 @@ type replayed struct {
 	first   byte
 	pending bool // only the reader touches it
 }
+
+// NetConn is the connection below.
+func (c *replayed) NetConn() net.Conn { return c.Conn }
 
 // Read returns the first byte by itself, then reads from the connection.
 func (c *replayed) Read(p []byte) (int, error) {
