@@ -32,12 +32,12 @@ func hostName(host string) string {
 	return strings.TrimSuffix(host, ".")
 }
 
-// idLength is the length of a url-id.
-const idLength = 32
+// maxID is the length of AWS's url-ids. Those that a user chose may be shorter.
+const maxID = 32
 
-// validID holds for what can be a url-id: 32 letters and digits.
+// validID holds for what can be a url-id: 1 to 32 letters and digits.
 func validID(label string) bool {
-	if len(label) != idLength {
+	if label == "" || len(label) > maxID {
 		return false
 	}
 	for i := range len(label) {
@@ -55,4 +55,20 @@ func validID(label string) bool {
 // plainID holds for letters in lower case and digits.
 func plainID(label string) bool {
 	return validID(label) && label == strings.ToLower(label)
+}
+
+// pathRoot is what a target in the path form begins with.
+const pathRoot = "/_url/"
+
+// IsPathForm reports whether a request target is in the path form:
+// /_url/{url-id}, and whatever follows.
+func IsPathForm(target string) bool { return strings.HasPrefix(target, pathRoot) }
+
+// pathPrefix is what the function is not to see of a target in the path form.
+func pathPrefix(target string) string {
+	rest := target[len(pathRoot):]
+	if end := strings.IndexAny(rest, "/?"); end >= 0 {
+		rest = rest[:end]
+	}
+	return target[:len(pathRoot)+len(rest)]
 }

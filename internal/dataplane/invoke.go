@@ -31,9 +31,17 @@ func (s *Server) invoke(w http.ResponseWriter, c *call, body []byte) (int, *refu
 		Event:      event.b,
 		Buffer:     result.b[:0],
 	}
+	if c.route.URL.InvokeMode == state.InvokeResponseStream {
+		c.stream = newStream(w, c.r, s.stallTime)
+		c.invocation.Stream = c.stream
+	}
 	res, err := s.opts.Invoke(c.r.Context(), c.route.Pick(rand.Float64()), &c.invocation)
 	if err != nil {
+		c.answering = c.stream != nil && c.stream.status != 0
 		return 0, refuseInvoke(c.r.Context(), err)
+	}
+	if res.Streamed && c.stream != nil {
+		return c.stream.finish(c, &res)
 	}
 	if res.FunctionError != "" {
 		return 0, refuseFunction(failure(&res))
@@ -82,7 +90,7 @@ func translate(mode string, res *environment.Result) (payload.Response, error) {
 	case res.Streamed || mode == state.InvokeResponseStream:
 		return payload.Response{
 			Status: http.StatusOK,
-			Header: []payload.HeaderField{{Name: "Content-Type", Value: "application/octet-stream"}},
+			Header: plainHeader(),
 			Body:   res.Payload,
 		}, nil
 	default:
@@ -110,16 +118,24 @@ func (s *Server) meta(c *call) payload.Meta {
 		TraceID:    c.trace,
 		Time:       c.start,
 		SourceIP:   c.env.SourceIP,
+		PathPrefix: c.prefix,
 		TLS:        c.r.TLS,
-		Port:       clientPort(c.r),
+		Proto:      c.env.Forwarded.Proto,
+		Port:       c.env.Forwarded.Port,
+	}
+	if m.Proto != "" {
+		m.TLS = nil // it is the proxy's, if anything
+	}
+	if m.Port == "" {
+		m.Port = clientPort(c.r.Host, c.env.Secure)
 	}
 	if p := c.caller.Principal; p.Type != policy.Anonymous {
 		m.Identity = &payload.Identity{
 			AccessKey: c.caller.AccessKeyID,
 			AccountID: p.Account,
-			CallerID:  p.ID,
+			CallerID:  c.caller.UserID(),
 			UserARN:   p.ARN,
-			UserID:    p.ID,
+			UserID:    c.caller.UserID(),
 		}
 	}
 	return m
@@ -128,13 +144,13 @@ func (s *Server) meta(c *call) payload.Meta {
 // clientPort is the port that the client used: the one in its Host header,
 // else the scheme's own. The listener's own port is not it where a proxy or a
 // port mapping stands before the server.
-func clientPort(r *http.Request) string {
-	if i := strings.LastIndexByte(r.Host, ':'); i >= 0 {
-		if _, err := strconv.ParseUint(r.Host[i+1:], 10, 16); err == nil {
-			return r.Host[i+1:]
+func clientPort(host string, secure bool) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		if _, err := strconv.ParseUint(host[i+1:], 10, 16); err == nil {
+			return host[i+1:]
 		}
 	}
-	if r.TLS != nil {
+	if secure {
 		return "443"
 	}
 	return "80"

@@ -12,7 +12,7 @@ func (s *Server) record(c *call, status int, refused *refusal) {
 	end := s.opts.Now()
 	// Made here and not by the Logger, which would look for the line that calls it.
 	record := slog.NewRecord(end, slog.LevelInfo, "url", 0)
-	var room [12]slog.Attr
+	var room [13]slog.Attr
 	attrs := append(room[:0],
 		slog.String("request_id", c.id),
 		slog.String("method", beginning(c.r.Method)),
@@ -28,6 +28,12 @@ func (s *Server) record(c *call, status int, refused *refusal) {
 	}
 	if c.caller != nil && c.caller.Principal.ARN != "" {
 		attrs = append(attrs, slog.String("principal", c.caller.Principal.ARN))
+	}
+	if c.stream != nil && c.stream.status != 0 {
+		attrs = append(attrs, slog.Int64("streamed", c.stream.bytes))
+	}
+	if c.note != "" {
+		attrs = append(attrs, slog.String("reason", beginning(c.note)))
 	}
 	if refused != nil {
 		attrs = append(attrs, slog.String("reason", beginning(refused.reason)))

@@ -45,13 +45,15 @@ type Server struct {
 	suffix string
 	// events and results hold buffers to use again.
 	events, results bufferPool
+	stallTime       time.Duration
 }
 
 // New makes a Server.
 func New(o Options) *Server {
 	return &Server{
-		opts:   o,
-		suffix: "." + hostMark + "." + o.Region + "." + o.Domain,
+		opts:      o,
+		stallTime: stallTime,
+		suffix:    "." + hostMark + "." + o.Region + "." + o.Domain,
 		scope: sigv4.Scope{
 			Service:       "lambda",
 			Regions:       []string{o.Region},
@@ -68,12 +70,18 @@ type call struct {
 	id    string // request id
 	trace string // its root alone
 	env   authz.Env
-	route *state.Route
+	// prefix is what the path begins with in the path form, "" in the host form.
+	prefix string
+	route  *state.Route
 	// caller is nil until it is known.
 	caller  *authz.Caller
 	verdict authz.URLVerdict
 	// answering is set when the function's answer has begun.
 	answering bool
+	// stream is what a function on a RESPONSE_STREAM URL may answer by, and note what
+	// the record says of an answer that did not end well.
+	stream *stream
+	note   string
 	// ids are the values of the headers that every answer has.
 	ids        [2]string
 	invocation environment.Invocation
@@ -89,9 +97,9 @@ func (s *Server) Handles(host string) bool {
 // split is SplitHost for this server's region and domain.
 func (s *Server) split(host string) (id string, urlHost bool) {
 	// Nearly all clients write the name as they were given it.
-	if len(host) > idLength {
-		if rest, ok := strings.CutPrefix(host[idLength:], s.suffix); ok && (rest == "" || rest[0] == ':') && plainID(host[:idLength]) {
-			return host[:idLength], true
+	if label, _, ok := strings.Cut(host, "."); ok {
+		if rest, ok := strings.CutPrefix(host[len(label):], s.suffix); ok && (rest == "" || rest[0] == ':') && plainID(label) {
+			return label, true
 		}
 	}
 	return SplitHost(host, s.opts.Region, s.opts.Domain)
@@ -99,9 +107,18 @@ func (s *Server) split(host string) (id string, urlHost bool) {
 
 // ServeHTTP answers one request. One to a host that is no function URL of this
 // server is refused.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.answer(w, r, "") }
+
+// ServePath answers one request in the path form, /_url/{url-id}/…. Whether it
+// may be used is for the caller to say.
+func (s *Server) ServePath(w http.ResponseWriter, r *http.Request) {
+	s.answer(w, r, pathPrefix(r.RequestURI))
+}
+
+// answer answers one request; prefix is that of the path form.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, prefix string) {
 	now := s.opts.Now()
-	c := &call{r: r, start: now, env: authz.NewEnv(r, now)}
+	c := &call{r: r, start: now, env: authz.NewEnv(r, now), prefix: prefix}
 	c.ids[0], c.ids[1] = newIDs(r, now)
 	c.id, c.trace = c.ids[0], c.ids[1][:len(traceForm)]
 	h := w.Header()
@@ -141,9 +158,9 @@ func (s *Server) guarded(w http.ResponseWriter, c *call) (status int, refused *r
 // serve answers with the function's response and its status, or says what the
 // platform answers instead.
 func (s *Server) serve(w http.ResponseWriter, c *call) (int, *refusal) {
-	id, _ := s.split(c.r.Host)
+	id, reason := s.urlID(c)
 	if id == "" {
-		return 0, refuseUnknown("not a function URL of this server: " + c.r.Host)
+		return 0, refuseUnknown(reason)
 	}
 	if c.route = s.opts.Snapshot().Route(id); c.route == nil {
 		return 0, refuseUnknown("no function URL has this id")
@@ -159,6 +176,18 @@ func (s *Server) serve(w http.ResponseWriter, c *call) (int, *refusal) {
 		return 0, refused
 	}
 	return s.invoke(w, c, body)
+}
+
+// urlID finds which function URL is called, or says why it is none of them.
+func (s *Server) urlID(c *call) (id, reason string) {
+	if c.prefix == "" {
+		id, _ = s.split(c.r.Host)
+		return id, "not a function URL of this server: " + c.r.Host
+	}
+	if id = c.prefix[len(pathRoot):]; !plainID(id) {
+		return "", "not a url-id: " + id
+	}
+	return id, ""
 }
 
 // admit proves the caller, judges the call and reads the body. The body of a

@@ -27,6 +27,8 @@ type Meta struct {
 	SourceIP string
 	// TLS is the connection's state, nil on plain HTTP: without it there are no x-amzn-tls-* headers.
 	TLS *tls.ConnectionState
+	// PathPrefix is what a path begins with that is not the function's to see: "/_url/{url-id}", or nothing.
+	PathPrefix string
 	// Proto is x-forwarded-proto; empty: "https" if TLS is set, else "http". A server behind a proxy that ends TLS sets it.
 	Proto string
 	// Port is x-forwarded-port, the port the client used ("443"); empty: no header.
@@ -53,6 +55,9 @@ type Identity struct {
 // empty if there is none. The result is one valid JSON object whatever the request holds.
 func AppendEvent(dst []byte, r *http.Request, body []byte, m *Meta) []byte {
 	path, query := splitTarget(r.RequestURI)
+	if path = strings.TrimPrefix(path, m.PathPrefix); path == "" {
+		path = "/"
+	}
 	dst = append(dst, `{"version":"2.0","routeKey":"$default","rawPath":`...)
 	dst = appendRaw(dst, path)
 	dst = append(dst, `,"rawQueryString":`...)

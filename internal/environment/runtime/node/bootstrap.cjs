@@ -8,12 +8,14 @@
 // on Node.js 16 and later, with its own modules only.
 
 const Module = require('module');
-const { DONE, FAILED, HEADER, HELLO, exit, hangUp, receive, rehearse, send } = require('./channel.cjs');
+const channel = require('./channel.cjs');
 const { Call } = require('./call.cjs');
 const { failureBody, unhandledRejection } = require('./errors.cjs');
-const { loadHandler } = require('./handler.cjs');
+const { STREAMING, loadHandler } = require('./handler.cjs');
 const { invocation, logError, patchConsole, replaceStreams } = require('./output.cjs');
 const { defineGlobal } = require('./stream.cjs');
+
+const { DONE, FAILED, HEADER, HELLO, exit, hangUp, receive, rehearse, send } = channel;
 
 // Functions may put others in their places.
 const { setImmediate } = globalThis;
@@ -75,6 +77,7 @@ async function load(settings, importModule) {
   } catch (error) {
     fatal('Uncaught Exception', error, UNCAUGHT);
   }
+  if (handler[STREAMING]) channel.openOutlet();
   initializing = false;
   send(DONE, '', 0);
   return { handler, settings };
@@ -106,10 +109,12 @@ async function rehearsal(importModule) {
   const body = Buffer.from(JSON.stringify({ environment: { ...process.env }, limit: 1024 }));
   const settings = initialize(Buffer.concat([Buffer.alloc(HEADER), body]));
   process.chdir(__dirname);
-  const handler = await loadHandler(__dirname, 'rehearsal.handler', importModule);
   for (let i = 0; i < 3; i++) {
+    const handler = await loadHandler(__dirname, 'rehearsal.handler', importModule);
     const [head, event] = split(REHEARSAL);
     await new Promise((resolve) => new Call(settings, resolve).run(handler, head, event));
+    await new Promise((resolve) => setImmediate(resolve)); // a turn of the event loop, as between events
+    delete require.cache[require.resolve('./rehearsal.cjs')];
   }
   delete globalThis.awslambda; // a function may be without
 }
@@ -117,8 +122,9 @@ async function rehearsal(importModule) {
 /** Answers events until the server goes away. */
 function serve({ handler, settings }) {
   let traceBefore = '';
+  const receiveNext = handler[STREAMING] ? channel.receiveAfterStream : receive;
   function next() {
-    const [head, event] = split(receive());
+    const [head, event] = split(receiveNext());
     invocation.requestId = head.requestId;
     if (head.trace !== traceBefore) {
       if (head.trace) process.env._X_AMZN_TRACE_ID = head.trace;

@@ -1,7 +1,7 @@
 'use strict';
 // One invocation: the handler's context, its callback, and how it ends.
 
-const { DONE, FAILED, send, sendStreamed } = require('./channel.cjs');
+const { DONE, FAILED, send } = require('./channel.cjs');
 const errors = require('./errors.cjs');
 const { MODERN, STREAMING } = require('./handler.cjs');
 const { logError } = require('./output.cjs');
@@ -47,6 +47,8 @@ class Call {
     this.waits = !MODERN;
     /** Called when nothing is left that could end the invocation. */
     this.onEmpty = null;
+    /** What a streaming handler writes to. */
+    this.stream = null;
   }
 
   answer(sendIt) {
@@ -68,8 +70,9 @@ class Call {
     this.abort(error);
   }
 
-  /** Answers with an error that was logged. */
+  /** Answers with an error that was logged. In the midst of a frame that is no more possible. */
   abort(error) {
+    if (this.stream?.busy) return;
     const body = errors.failureBody(error);
     this.answer(() => send(FAILED, body, this.settings.limit));
   }
@@ -133,20 +136,29 @@ class Call {
   }
 
   async runStreaming(handler, head, event) {
-    const stream = new ResponseStream(handler[WATERMARK]);
+    const stream = (this.stream = new ResponseStream(handler[WATERMARK]));
     const finished = new Promise((resolve, reject) => stream.on('finish', resolve).on('error', reject));
     finished.catch(() => {}); // it is looked at when the handler has returned
-    this.onEmpty = () => this.fail(new Error('Response stream is not finished.'));
+    this.onEmpty = () => this.failStreaming(new Error('Response stream is not finished.'));
     try {
       const context = makeContext(MODERN ? {} : { callbackWaitsForEmptyEventLoop: true }, head, this.settings.environment);
       const result = handler(JSON.parse(event), stream, context);
       if (!isPromise(result)) throw new Error('Streaming does not support non-async handlers.');
       if ((await result) !== undefined) console.warn('Streaming handlers ignore return values.');
       await finished;
-      this.answer(() => sendStreamed(stream.contentType, stream.chunks, this.settings.limit));
+      this.answer(() => send(DONE, '', this.settings.limit));
     } catch (error) {
-      this.fail(error);
+      this.failStreaming(error);
     }
+  }
+
+  /** Fails once what was written before is on its way. */
+  failStreaming(error) {
+    if (this.over) return;
+    this.over = true;
+    logError('Invoke Error', error);
+    this.onEmpty = null;
+    this.stream.close(() => this.abort(error));
   }
 }
 

@@ -19,7 +19,14 @@ const HELLO = 0;
 const DONE = 3;
 const FAILED = 4;
 const TOO_LARGE = 5;
-const STREAMED = 6;
+const STREAM = 6;
+const DATA = 10;
+const GONE = 11;
+
+// Set in the header of a frame that another one of the same answer follows.
+const MORE = 1;
+// With its header, a frame of a stream fills a pipe once.
+const MOST = CHUNK - HEADER;
 
 const inbox = Buffer.allocUnsafeSlow(CHUNK);
 const outbox = Buffer.alloc(CHUNK);
@@ -94,6 +101,17 @@ function receive(exactly = false) {
   }
 }
 
+/**
+ * Waits for the question after a stream. A word that nobody takes the stream any
+ * more may come after its end; on AWS a function is not told.
+ */
+function receiveAfterStream() {
+  for (;;) {
+    const frame = receive(true);
+    if (frame[4] !== GONE) return frame;
+  }
+}
+
 /** The peak memory in KB where the server cannot see it, else zero. */
 function peakMemory() {
   return process.platform === 'linux' ? 0 : process.resourceUsage().maxRSS;
@@ -113,6 +131,7 @@ async function rehearse(f) {
 function sendFrame(kind, data, length) {
   data.writeUInt32LE(length, 0);
   data[4] = kind;
+  data[5] = 0;
   data.writeUInt32LE(peakMemory(), 24);
   if (rehearsing) return;
   try {
@@ -139,14 +158,36 @@ function send(kind, text, limit) {
   sendFrame(kind, data, length);
 }
 
-/** Sends what was streamed, or TOO_LARGE when it is longer than limit. */
-function sendStreamed(contentType, chunks, limit) {
-  const data = Buffer.concat([outbox.subarray(0, HEADER), Buffer.from(contentType + '\n'), ...chunks]);
-  if (data.length - HEADER - contentType.length - 1 > limit) {
-    sendFrame(TOO_LARGE, outbox, 0);
+/** A frame of a stream: what begins the first one, if it is that, and bytes. */
+function streamFrame(start, part) {
+  const frame = Buffer.allocUnsafe(HEADER + start.length + part.length);
+  outbox.copy(frame, 0, 0, HEADER);
+  frame.writeUInt32LE(start.length + part.length, 0);
+  frame[4] = start.length ? STREAM : DATA;
+  frame[5] = MORE;
+  start.copy(frame, HEADER);
+  part.copy(frame, HEADER + start.length);
+  return frame;
+}
+
+/** What streams are written to: it waits for the server beside what else the function does. */
+let outlet;
+
+function openOutlet() {
+  if (outlet || IS_SOCKET) return;
+  const { Socket } = require('net');
+  outlet = new Socket({ fd: ANSWERS, readable: false, writable: true });
+  outlet.on('error', () => exit(1)); // the server is gone
+}
+
+/** Writes a frame of a stream and calls done when the server has taken it, or nearly. */
+function writeFrame(frame, done) {
+  if (outlet) {
+    outlet.write(frame, done);
     return;
   }
-  sendFrame(STREAMED, data, data.length - HEADER);
+  writeAll(ANSWERS, frame, frame.length);
+  done();
 }
 
 /**
@@ -162,4 +203,20 @@ function hangUp() {
   }
 }
 
-module.exports = { HELLO, DONE, FAILED, HEADER, exit, hangUp, receive, rehearse, send, sendStreamed, writeAll };
+module.exports = {
+  HELLO,
+  DONE,
+  FAILED,
+  HEADER,
+  MOST,
+  exit,
+  hangUp,
+  openOutlet,
+  receive,
+  receiveAfterStream,
+  rehearse,
+  send,
+  streamFrame,
+  writeAll,
+  writeFrame,
+};

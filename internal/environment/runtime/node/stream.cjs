@@ -1,21 +1,26 @@
 'use strict';
-// Response streaming as functions see it. The stream is collected and answered
-// when it has ended.
+// Response streaming as functions see it.
 
-const { Writable } = require('stream');
+const { Writable, finished } = require('stream');
+const { MOST, streamFrame, writeFrame } = require('./channel.cjs');
 const { InvalidStreamingOperation } = require('./errors.cjs');
 const { STREAMING } = require('./handler.cjs');
 
 const WATERMARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
 const PRELUDE = 'application/vnd.awslambda.http-integration-response';
+const NOTHING = Buffer.alloc(0);
 
 /** The stream that a handler writes its answer to. */
 class ResponseStream extends Writable {
+  #begun = false;
+  #idle = null;
+
   constructor(highWaterMark) {
     super(highWaterMark > 0 ? { highWaterMark } : undefined);
-    this.chunks = [];
     this.contentType = 'application/octet-stream';
     this._started = false;
+    /** Whether a frame is being written. */
+    this.busy = false;
   }
 
   setContentType(type) {
@@ -24,11 +29,16 @@ class ResponseStream extends Writable {
   }
 
   write(chunk, ...rest) {
-    if (!this._started) {
+    const data = typeof chunk === 'string' || chunk instanceof Uint8Array ? chunk : JSON.stringify(chunk);
+    if (this._started) return super.write(data, ...rest);
+    this.cork(); // what comes first and the chunk go in one frame
+    try {
       this._onBeforeFirstWrite?.((first) => super.write(first));
       this._started = true;
+      return super.write(data, ...rest);
+    } finally {
+      this.uncork();
     }
-    return super.write(typeof chunk === 'string' || chunk instanceof Uint8Array ? chunk : JSON.stringify(chunk), ...rest);
   }
 
   end(chunk, ...rest) {
@@ -38,8 +48,45 @@ class ResponseStream extends Writable {
   }
 
   _write(chunk, _, done) {
-    this.chunks.push(chunk);
-    done();
+    this.#send(chunk, done);
+  }
+
+  _writev(chunks, done) {
+    this.#send(Buffer.concat(chunks.map(({ chunk }) => chunk)), done);
+  }
+
+  /** A stream to which nothing was written begins and ends. */
+  _final(done) {
+    if (this.#begun) done();
+    else this.#send(NOTHING, done);
+  }
+
+  /** Sends data, one frame after the other. */
+  #send(data, done) {
+    const start = this.#begun ? NOTHING : Buffer.from(this.contentType + '\n');
+    const size = MOST - start.length;
+    this.#begun = this.busy = true;
+    writeFrame(streamFrame(start, data.subarray(0, size)), () => {
+      this.busy = false;
+      if (data.length > size && !this.#idle) this.#send(data.subarray(size), done);
+      else done();
+      this.#idle?.();
+    });
+  }
+
+  /** Ends the stream, if it has not ended, and calls done when what was written is on its way. */
+  close(done) {
+    const end = () => {
+      if (this.busy) this.#idle = done;
+      else done();
+    };
+    if (!this.#begun) {
+      this.destroy();
+      done();
+      return;
+    }
+    finished(this, end);
+    if (!this.writableEnded) super.end();
   }
 }
 
