@@ -31,6 +31,10 @@ type Channel struct {
 	seq uint64
 	out []byte
 	in  []byte
+	// more is set while an answer has frames that were not received, of which
+	// spare, a part of in, was read already.
+	more  bool
+	spare []byte
 
 	// What one round of transfer works on, and its two halves as the poller
 	// wants them.
@@ -43,6 +47,8 @@ type Channel struct {
 // Answer is a frame that a program sent.
 type Answer struct {
 	Kind byte
+	// More is set when another frame of the same answer follows, which Next gets.
+	More bool
 	Aux  uint64
 	Body []byte
 }
@@ -85,7 +91,8 @@ func (c *Channel) hangUp() {
 // answer longer than limit is ErrProtocol; ErrNotSent is in the error's chain
 // when the program cannot have seen the question; after the deadline the error
 // is os.ErrDeadlineExceeded, and when the program went away io.EOF. After any
-// error the channel is of no further use.
+// error the channel is of no further use. When the answer has More, Next gets the
+// rest of it, under the same deadline.
 func (c *Channel) Exchange(kind byte, aux uint64, head, body []byte, deadline time.Time, limit int, into []byte) (Answer, error) {
 	err := c.answers.SetReadDeadline(deadline)
 	if err == nil && c.hung.Load() {
@@ -93,6 +100,9 @@ func (c *Channel) Exchange(kind byte, aux uint64, head, body []byte, deadline ti
 	}
 	if err != nil {
 		return Answer{}, fmt.Errorf("sandbox: channel: %w: %w", ErrNotSent, err)
+	}
+	if c.more {
+		return Answer{}, fmt.Errorf("sandbox: the answer before has not ended: %w", ErrProtocol)
 	}
 	c.seq++
 	binary.LittleEndian.PutUint64(c.id[8:], c.seq)
@@ -260,8 +270,12 @@ func (c *Channel) receive(got []byte, limit int, into []byte) (Answer, error) {
 		return Answer{}, err
 	}
 	got = got[HeaderSize:]
-	if h.ID != c.id || len(got) > h.Length {
+	if h.ID != c.id || len(got) > h.Length && !h.More {
 		return Answer{}, fmt.Errorf("sandbox: answer to another question: %w", ErrProtocol)
+	}
+	c.more = h.More
+	if len(got) > h.Length {
+		got, c.spare = got[:h.Length], got[h.Length:]
 	}
 	out := append(into[:0], got...)
 	if rest := h.Length - len(got); rest > 0 {
@@ -274,7 +288,7 @@ func (c *Channel) receive(got []byte, limit int, into []byte) (Answer, error) {
 			return Answer{}, c.ended(err)
 		}
 	}
-	return Answer{Kind: h.Kind, Aux: h.Aux, Body: out}, nil
+	return Answer{Kind: h.Kind, More: h.More, Aux: h.Aux, Body: out}, nil
 }
 
 // ended words an error in the midst of an answer.

@@ -33,7 +33,7 @@ type Limiter interface {
 }
 
 // An Early is a Blank of which it is known before Assign where the code will be,
-// and whose program can be told of it meanwhile.
+// and whose program can be told of it meanwhile. It can be limited meanwhile, too.
 type Early interface {
 	Layout() Layout
 	Channel() *Channel

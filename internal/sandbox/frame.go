@@ -9,7 +9,8 @@ import (
 //
 //	0   4  length of the body
 //	4   1  kind
-//	5   3  zero
+//	5   1  1 when another frame of the same answer follows, else 0
+//	6   2  zero
 //	8  16  id, which an answer repeats
 //	24  8  a number whose meaning depends on the kind
 const HeaderSize = 32
@@ -26,14 +27,20 @@ type ID [16]byte
 type Header struct {
 	Length int
 	Kind   byte
-	ID     ID
-	Aux    uint64
+	// More is set in all frames of an answer but the last.
+	More bool
+	ID   ID
+	Aux  uint64
 }
 
 // AppendHeader appends the header's bytes to dst.
 func AppendHeader(dst []byte, h Header) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(h.Length))
-	dst = append(dst, h.Kind, 0, 0, 0)
+	more := byte(0)
+	if h.More {
+		more = 1
+	}
+	dst = append(dst, h.Kind, more, 0, 0)
 	dst = append(dst, h.ID[:]...)
 	return binary.LittleEndian.AppendUint64(dst, h.Aux)
 }
@@ -49,10 +56,10 @@ func ParseHeader(b []byte, limit int) (Header, error) {
 	if uint64(length) > uint64(limit) {
 		return Header{}, fmt.Errorf("sandbox: frame of %d bytes: %w", length, ErrProtocol)
 	}
-	if b[5]|b[6]|b[7] != 0 {
+	if b[5] > 1 || b[6]|b[7] != 0 {
 		return Header{}, fmt.Errorf("sandbox: not a frame: %w", ErrProtocol)
 	}
-	h := Header{Length: int(length), Kind: b[4], Aux: binary.LittleEndian.Uint64(b[24:])}
+	h := Header{Length: int(length), Kind: b[4], More: b[5] == 1, Aux: binary.LittleEndian.Uint64(b[24:])}
 	copy(h.ID[:], b[8:24])
 	return h, nil
 }

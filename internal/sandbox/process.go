@@ -241,7 +241,7 @@ func (p *process) Listen(ctx context.Context) (net.Listener, error) {
 }
 
 func (p *process) Assign(ctx context.Context, a Assignment) (Env, error) {
-	p.layout = Layout{Code: a.Code, Temp: p.dir}
+	p.layout = Layout{Code: a.Code, Layers: a.Layers, Temp: p.dir}
 	if p.spec.Path != "" {
 		return p, nil
 	}

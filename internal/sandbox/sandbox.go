@@ -98,6 +98,8 @@ type Spec struct {
 type Assignment struct {
 	// Code is the directory of the function's code.
 	Code string
+	// Layers is a directory that is shown beside it, where Layout says; empty for none.
+	Layers string
 	// Launch names the program to start, given where the code is inside the
 	// sandbox. It is called when the Spec named none, and only then.
 	Launch func(Layout) Launch
@@ -121,7 +123,9 @@ type Network interface {
 // Layout is where things are, as the program in the sandbox sees them.
 type Layout struct {
 	Code string // the function's code
-	Temp string // writable, private, empty at first
+	// Layers is where Assignment.Layers is, and nothing is where there are none.
+	Layers string
+	Temp   string // writable, private, empty at first
 }
 
 // Launch is a program that starts when code is assigned. It runs in the code's

@@ -112,13 +112,32 @@ func (g *Group) reset() error {
 	if g.freezer != "" {
 		errs = append(errs, g.Thaw())
 	}
-	if g.memory != "" && !g.memory2 {
-		// What the last sandbox read from files is not the next one's to pay for.
-		errs = append(errs, write(g.memory, "memory.force_empty", "0"))
-	}
+	errs = append(errs, g.empty())
 	kills, err := g.oomKills()
 	g.oomBefore.Store(kills)
 	return errors.Join(append(errs, err)...)
+}
+
+// littleMemory is, in bytes, what a group may be charged with before its next use
+// without that one noticing. The kernel charges ahead, in steps of 256 KB.
+const littleMemory = 1 << 20
+
+// empty has nothing charged to the group of version 1 any more: what the last sandbox
+// read from files is not the next one's to pay for. Those of version 2 cannot. It takes
+// the kernel a while, which is saved where there is little.
+func (g *Group) empty() error {
+	if g.memory == "" || g.memory2 {
+		return nil
+	}
+	b, err := os.ReadFile(filepath.Join(g.memory, "memory.usage_in_bytes"))
+	if err != nil {
+		return fmt.Errorf("cgroup: %w", err)
+	}
+	used, err := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64)
+	if err == nil && used <= littleMemory {
+		return nil
+	}
+	return write(g.memory, "memory.force_empty", "0")
 }
 
 // Limit sets what is not zero and can be set here. Temp is not a cgroup's business.

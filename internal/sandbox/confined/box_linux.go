@@ -55,7 +55,7 @@ var (
 // Layout says where code and temporary files are: nothing is elsewhere than on
 // the host.
 func (b *box) Layout() sandbox.Layout {
-	return sandbox.Layout{Code: filepath.Join(b.dir, "code"), Temp: filepath.Join(b.dir, "tmp")}
+	return sandbox.Layout{Code: filepath.Join(b.dir, "code"), Layers: filepath.Join(b.dir, "layers"), Temp: filepath.Join(b.dir, "tmp")}
 }
 
 // open brings the sandbox to where it waits for code.
@@ -106,7 +106,7 @@ func (b *box) makeDirs() error {
 		return fmt.Errorf("confined: %w", err)
 	}
 	l := b.Layout()
-	for dir, mode := range map[string]os.FileMode{b.dir: 0o711, l.Code: 0o755, l.Temp: 0o700} {
+	for dir, mode := range map[string]os.FileMode{b.dir: 0o711, l.Code: 0o755, l.Layers: 0o755, l.Temp: 0o700} {
 		err := os.Mkdir(dir, mode)
 		if err == nil || dir == b.dir {
 			err = os.Chmod(dir, mode) // whatever the umask is
@@ -131,7 +131,7 @@ func (b *box) start(ctx context.Context, s setup, channel []*os.File) error {
 	}
 	l := b.Layout()
 	s.Places = append(s.Places, b.d.base...)
-	s.Places = append(append(s.Places, programs...), place{Path: l.Code}, place{Path: l.Temp, Write: true})
+	s.Places = append(append(s.Places, programs...), place{Path: l.Code}, place{Path: l.Layers}, place{Path: l.Temp, Write: true})
 	s.User, s.Limits, s.Landlock, s.Filter = b.user, b.resources(), b.d.landlock, b.d.filter
 	r := remains{User: b.user}
 	if b.group != nil {
@@ -280,6 +280,11 @@ func (b *box) assign(ctx context.Context, a sandbox.Assignment) error {
 	l := b.Layout()
 	if err := mirror(a.Code, l.Code, true); err != nil {
 		return err
+	}
+	if a.Layers != "" {
+		if err := mirror(a.Layers, l.Layers, true); err != nil {
+			return err
+		}
 	}
 	if b.group != nil {
 		if err := b.group.Weight(1); err != nil {

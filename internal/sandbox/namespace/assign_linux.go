@@ -55,22 +55,17 @@ func (b *box) assign(ctx context.Context, a sandbox.Assignment) error {
 	var trees []*os.File
 	if os.Geteuid() == 0 {
 		// The supervisor may not be able to reach the directory.
-		tree, err := openTree(a.Code, shown, false)
+		var err error
+		trees, err = openTrees(a.Code, a.Layers)
+		defer closeAll(trees)
 		if err != nil {
 			return fmt.Errorf("namespace: code: %w", err)
 		}
-		defer tree.Close()
-		trees = append(trees, tree)
 	} else {
-		o.Attach.Path = a.Code
+		o.Attach.Path, o.Attach.Layers = a.Code, a.Layers
 	}
 	if _, err := b.link.call(ctx, o, trees...); err != nil {
 		return err
-	}
-	if b.group != nil {
-		if err := b.group.Weight(1); err != nil {
-			return err
-		}
 	}
 	b.egress.serve(a.Network)
 	if b.spec.Path != "" {

@@ -319,7 +319,9 @@ func (e *end) exit() sandbox.Exit {
 }
 
 // Layout is the same for every sandbox.
-func (b *box) Layout() sandbox.Layout { return sandbox.Layout{Code: codeDir, Temp: tempDir} }
+func (b *box) Layout() sandbox.Layout {
+	return sandbox.Layout{Code: codeDir, Layers: layersDir, Temp: tempDir}
+}
 
 func (b *box) Early()                    {}
 func (b *box) Channel() *sandbox.Channel { return b.channel }

@@ -19,6 +19,7 @@ const (
 // Where things are in a sandbox.
 const (
 	codeDir    = "/var/task"
+	layersDir  = "/opt"
 	tempDir    = "/tmp"
 	runtimeDir = "/var/runtime"
 	guardPath  = runtimeDir + "/init"

@@ -50,8 +50,9 @@
 // process that the zygote makes is in new namespaces and a child of the supervisor, so
 // that it outlives the zygote and the supervisor collects it. It enters cgroups and
 // network, reads a setup from the server, takes the steps, and when it reads a command
-// it forks the program at descriptors 0 to 4 and becomes the guard. What it tells the
-// server are news, like any other guard.
+// it starts the program at descriptors 0 to 4 and becomes the guard. What it tells the
+// server are news, like any other guard. Where it turns into the reaper, it leaves its
+// memory to the program, which has not to be copied again then (see bequest).
 //
 // That command comes when a blank is wanted. Before, the sandbox is a seedling: complete
 // but for its program. The driver keeps one for each zygote, so that who wants a
@@ -92,7 +93,7 @@
 // 169.254.100.6, or whatever a program binds to. There is no address for IPv6 but
 // loopback's, so that programs prefer IPv4 where they have the choice.
 //
-// Namespaces are used again. The sockets are not: they are opened for each sandbox and
+// Namespaces are used again, after a rest unless nothing was left in them. The sockets are not: they are opened for each sandbox and
 // closed with it, and with them ends what waited there. Where the kernel cannot do
 // this, sandboxes have loopback alone; Report's feature "egress" says why.
 //

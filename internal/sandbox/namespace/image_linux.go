@@ -41,7 +41,7 @@ func frame(exit bool) []file {
 		resolver = "nameserver " + nameServer + "\noptions timeout:2 attempts:5\n"
 	}
 	files := []file{
-		{Path: "/dev"}, {Path: "/etc"}, {Path: "/opt"}, {Path: "/proc"}, {Path: "/run"},
+		{Path: "/dev"}, {Path: "/etc"}, {Path: layersDir}, {Path: "/proc"}, {Path: "/run"},
 		{Path: tempDir}, {Path: "/var"}, {Path: "/var/lang"}, {Path: runtimeDir}, {Path: codeDir},
 		{Path: reaperPath, Kind: collector},
 		{Path: "/dev/fd", Kind: symlink, Text: "/proc/self/fd"},

@@ -52,6 +52,9 @@ func (b *box) Limit(l sandbox.Limits) error {
 		errs = append(errs, err)
 	}
 	if b.group != nil {
+		if l.CPU == 0 { // it is about to be used, and first has all cores
+			errs = append(errs, b.group.Weight(1))
+		}
 		errs = append(errs, b.group.Limit(withGuard(l)))
 	}
 	if l.Memory > 0 && (b.group == nil || !b.group.LimitsMemory()) {

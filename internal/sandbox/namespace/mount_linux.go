@@ -71,6 +71,36 @@ func attach(tree *os.File, path string) error {
 	return nil
 }
 
+// openTrees makes mounts of a function's code and, if there are any, its layers. The
+// caller closes them, also after an error.
+func openTrees(code, layers string) (trees []*os.File, err error) {
+	for _, dir := range [...]string{code, layers} {
+		if dir == "" {
+			continue
+		}
+		tree, err := openTree(dir, shown, false)
+		if err != nil {
+			return trees, err
+		}
+		trees = append(trees, tree)
+	}
+	return trees, nil
+}
+
+// attachLayers mounts layers where nothing else is: an interpreter that is installed
+// there would be gone.
+func attachLayers(tree *os.File) error {
+	there, err := os.ReadDir(layersDir)
+	if err != nil {
+		return err
+	}
+	if len(there) > 0 {
+		return fmt.Errorf("namespace: layers belong in %s, where this function's interpreter is installed; "+
+			"choose one that is installed elsewhere for its runtime", layersDir)
+	}
+	return attach(tree, layersDir)
+}
+
 // newFilesystem makes a mount of a new file system that is attached to nothing.
 func newFilesystem(name string, attributes int, options ...[2]string) (*os.File, error) {
 	fs, err := unix.Fsopen(name, unix.FSOPEN_CLOEXEC)

@@ -42,7 +42,7 @@ func TestWhatAProgramSees(t *testing.T) { eachKind(t, whatAProgramSees) }
 
 func whatAProgramSees(t *testing.T, d *namespace.Driver, s sandbox.Spec) {
 	e := envOf(t, d, s, sandbox.Limits{}, "app.py", "hello")
-	if l := e.Layout(); l != (sandbox.Layout{Code: "/var/task", Temp: "/tmp"}) {
+	if l := e.Layout(); l != (sandbox.Layout{Code: "/var/task", Layers: "/opt", Temp: "/tmp"}) {
 		t.Errorf("layout is %+v", l)
 	}
 	tests := []struct{ code, want string }{

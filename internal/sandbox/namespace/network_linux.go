@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,8 +16,9 @@ import (
 )
 
 const (
-	// quietFor is how long a network namespace rests before its next use: what
-	// the last sandbox's connections left in the kernel fades.
+	// quietFor is how long a network namespace rests before its next use when the last
+	// sandbox left something in it, such as connections that the kernel remembers: it
+	// fades.
 	quietFor = time.Second
 	// keepNetworks is how many rest at most, and spareNetworks how many are made ahead.
 	keepNetworks  = 64
@@ -38,7 +40,7 @@ type networks struct {
 	once atomic.Bool
 
 	mu      sync.Mutex
-	free    []restingNetwork // oldest first
+	free    []restingNetwork // clean ones, then oldest first
 	spare   []*os.File       // never used, for when none has rested
 	growing bool             // spare ones are being made
 }
@@ -167,24 +169,53 @@ func (n *networks) into(ready *os.File) (*os.File, error) {
 // give takes back the namespace of a sandbox that has ended.
 func (n *networks) give(used *network) {
 	closeAll(used.sockets) // which the server did not get
+	clean := n.clean(used.ns)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.once.Load() || len(n.free) >= keepNetworks {
+	switch {
+	case n.once.Load() || len(n.free) >= keepNetworks:
 		used.ns.Close()
-		return
+	case clean: // it has nothing to rest from
+		n.free = slices.Insert(n.free, 0, restingNetwork{ns: used.ns})
+	default:
+		n.free = append(n.free, restingNetwork{used.ns, time.Now()})
 	}
-	n.free = append(n.free, restingNetwork{used.ns, time.Now()})
+}
+
+// clean reports whether a namespace in which nothing runs is known to hold no sockets
+// and to remember no connections. These are remembered for a second at least.
+func (n *networks) clean(ns *os.File) bool {
+	if n.closed != nil {
+		return false
+	}
+	var sockets, connections bool
+	err := n.ahead.do(func() error {
+		if err := enter(ns, unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		b, err := os.ReadFile("/proc/thread-self/net/sockstat")
+		sockets = field(b, "sockets: used") != "0"
+		count, counted := countConnections()
+		connections = count > 0 || !counted
+		return err
+	})
+	return err == nil && !sockets && !connections
 }
 
 // trackedConnections is how many connections the kernel remembers of the calling
 // thread's network namespace; zero where it does not tell.
 func trackedConnections() int {
+	n, _ := countConnections()
+	return n
+}
+
+func countConnections() (n int, counted bool) {
 	b, err := os.ReadFile("/proc/sys/net/netfilter/nf_conntrack_count")
 	if err != nil {
-		return 0
+		return 0, false
 	}
-	n, _ := strconv.Atoi(strings.TrimSpace(string(b)))
-	return n
+	n, err = strconv.Atoi(strings.TrimSpace(string(b)))
+	return n, err == nil
 }
 
 // loopbackUp turns on the one interface that a new network namespace has.

@@ -271,6 +271,15 @@ func TestNetworksAhead(t *testing.T) {
 	if len(n.spare) != spareNetworks {
 		t.Errorf("there are %d spare networks, want %d", len(n.spare), spareNetworks)
 	}
+	in(t, one, func() error { // which leaves a trace
+		c, err := net.Dial("udp", "192.0.2.1:53")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		_, err = c.Write([]byte("?"))
+		return err
+	})
 	n.give(one)
 	another, err := n.take()
 	if err != nil {
@@ -293,6 +302,45 @@ func TestNetworksAhead(t *testing.T) {
 	}
 	n.give(again)
 	n.give(another)
+}
+
+// A network in which the last sandbox left nothing is used again at once, and one in which
+// a socket is left is not.
+func TestNetworksClean(t *testing.T) {
+	n := startNetworks(t)
+	one, err := n.take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAll(one.sockets)
+	one.sockets = nil
+	// The kernel lets go of those by which the network was set up some time after.
+	for end := time.Now().Add(5 * time.Second); !n.clean(one.ns) && time.Now().Before(end); {
+		<-time.After(time.Millisecond)
+	}
+	n.give(one)
+	again, err := n.take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.ns != one.ns {
+		t.Error("another network was used instead of a clean one")
+	}
+	var left net.PacketConn
+	in(t, again, func() (err error) {
+		left, err = net.ListenPacket("udp4", "127.0.0.1:0")
+		return err
+	})
+	defer left.Close()
+	n.give(again)
+	other, err := n.take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other.ns == again.ns {
+		t.Error("a network was used in which there was a socket")
+	}
+	n.give(other)
 }
 
 // A network in which the kernel remembers much is not used again.

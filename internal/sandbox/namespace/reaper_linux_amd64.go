@@ -48,3 +48,16 @@ func segment(b []byte, kind, flags uint32, address, size uint64) []byte {
 	}
 	return b
 }
+
+// bequestSize is more than the code has bytes.
+const bequestSize = 256
+
+func bequestText() *[bequestSize]byte
+
+// bequest is the code by which a forked guard starts its program and turns into the
+// reaper, without its memory being copied: the program is a child that shares it, and
+// waits until the guard has left it for the reaper's. It returns zero, in the program
+// only, or a negative errno when there is none. Its fourth argument is a word that the
+// kernel clears when the guard has left, the fifth where the C library keeps the number of
+// the calling thread.
+func bequest() []byte { return bequestText()[:] }

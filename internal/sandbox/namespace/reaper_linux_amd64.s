@@ -80,3 +80,67 @@ TEXT ·reaperText(SB), NOSPLIT, $0-8
 	LEAQ	reaperCode<>(SB), AX
 	MOVQ	AX, ret+0(FP)
 	RET
+
+// bequestCode is a function of C that a process calls to leave its memory to a child
+// and turn into another program; see bequest. What happens in memory that two
+// processes share happens in registers, since they share the stack too.
+//
+// long bequest(path, argv, envp, int *left, int *tid)
+TEXT bequestCode<>(SB), NOSPLIT|NOFRAME, $0
+	PUSHQ	BX
+	PUSHQ	R12
+	PUSHQ	R13
+	PUSHQ	R14
+	MOVQ	DI, BX
+	MOVQ	SI, R12
+	MOVQ	DX, R13
+	MOVQ	CX, R14
+	MOVL	$1, (R14)
+	MOVL	$218, AX			// set_tid_address(left)
+	MOVQ	R14, DI
+	SYSCALL
+	MOVL	$56, AX				// clone(CLONE_VM|CLONE_CHILD_SETTID|SIGCHLD, 0, 0, tid, 0)
+	MOVL	$0x1000111, DI
+	XORL	SI, SI
+	XORL	DX, DX
+	MOVQ	R8, R10
+	XORL	R8, R8
+	SYSCALL
+	CMPQ	AX, $0
+	JEQ	child
+	JLT	back
+	CMPL	AX, $2				// as argv says
+	JNE	leave
+	MOVL	$59, AX				// execve(path, argv, envp)
+	MOVQ	BX, DI
+	MOVQ	R12, SI
+	MOVQ	R13, DX
+	SYSCALL
+leave:
+	MOVL	$231, AX			// exit_group(1)
+	MOVL	$1, DI
+	SYSCALL
+
+child:
+	MOVL	$202, AX			// futex(left, FUTEX_WAIT, 1, NULL)
+	MOVQ	R14, DI
+	XORL	SI, SI
+	MOVL	$1, DX
+	XORL	R10, R10
+	SYSCALL
+	CMPL	(R14), $0
+	JNE	child
+	XORL	AX, AX
+back:
+	POPQ	R14
+	POPQ	R13
+	POPQ	R12
+	POPQ	BX
+	RET
+	INT	$3
+
+// func bequestText() *[bequestSize]byte
+TEXT ·bequestText(SB), NOSPLIT, $0-8
+	LEAQ	bequestCode<>(SB), AX
+	MOVQ	AX, ret+0(FP)
+	RET

@@ -352,14 +352,21 @@ func (s *supervisor) inside(id uint64, f func() error) error {
 
 func (s *supervisor) attach(o *attachOrder, trees []*os.File) error {
 	if len(trees) == 0 {
-		tree, err := openTree(o.Path, shown, false)
+		opened, err := openTrees(o.Path, o.Layers)
+		defer closeAll(opened)
 		if err != nil {
 			return err
 		}
-		defer tree.Close()
-		trees = []*os.File{tree}
+		trees = opened
 	}
-	return s.inside(o.ID, func() error { return attach(trees[0], codeDir) })
+	return s.inside(o.ID, func() error {
+		if len(trees) > 1 {
+			if err := attachLayers(trees[1]); err != nil {
+				return err
+			}
+		}
+		return attach(trees[0], codeDir)
+	})
 }
 
 func (s *supervisor) resize(o *resizeOrder) error {

@@ -21,6 +21,7 @@ func TestSupervisorForgets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &supervisor{boxes: make(map[uint64]*inmate)}
+			s.nets.closed = errors.New("there are none here")
 			s.expect(7)
 			freed := make(chan struct{})
 			go func() { s.free(7); close(freed) }()

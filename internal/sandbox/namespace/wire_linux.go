@@ -70,11 +70,12 @@ type zygoteOrder struct {
 	Setup zygoteSetup
 }
 
-// zygoteSetup is the first message to a zygote: what completes its sandboxes, and where
-// their programs start.
+// zygoteSetup is the first message to a zygote: what completes its sandboxes, and where and
+// how their programs start.
 type zygoteSetup struct {
-	Steps []syscallStep
-	Dir   string
+	Steps   []syscallStep
+	Dir     string
+	Bequest []byte `json:",omitempty"` // code to fork programs by; see bequest
 }
 
 // startOrder starts a sandbox: as this program in an image, or by a zygote.
@@ -101,11 +102,12 @@ type forked struct {
 	Errno syscall.Errno
 }
 
-// attachOrder mounts a function's code into a waiting sandbox: the tree that
-// comes as a descriptor, or the directory.
+// attachOrder mounts a function's code into a waiting sandbox, and its layers if there
+// are any: the trees that come as descriptors, or the directories.
 type attachOrder struct {
-	ID   uint64
-	Path string `json:",omitempty"`
+	ID     uint64
+	Path   string `json:",omitempty"`
+	Layers string `json:",omitempty"`
 }
 
 // resizeOrder changes the size of a sandbox's /tmp.

@@ -143,7 +143,7 @@ func (d *Driver) startZygote(ctx context.Context, l *link, z *zygote, o *zygoteO
 	if o.Setup.Steps, err = d.completion(l.noProc); err != nil {
 		return err
 	}
-	o.Setup.Dir = tempDir
+	o.Setup.Dir, o.Setup.Bequest = tempDir, bequest()
 	got, err := l.call(ctx, order{Zygote: o})
 	if err != nil {
 		return err
