@@ -12,9 +12,9 @@ import (
 
 // assignCustom starts the function's own bootstrap, which speaks the Runtime
 // API to a listener of this environment.
-func (e *environment) assignCustom(ctx context.Context, blank sandbox.Blank, code string) error {
-	bootstrap := filepath.Join(code, "bootstrap")
-	if info, err := os.Stat(bootstrap); err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+func (e *environment) assignCustom(ctx context.Context, blank sandbox.Blank, files sandbox.Assignment) error {
+	inLayers := !isProgram(files.Code)
+	if inLayers && (files.Layers == "" || !isProgram(files.Layers)) {
 		blank.Discard()
 		return invalidEntrypoint("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
 	}
@@ -23,14 +23,19 @@ func (e *environment) assignCustom(ctx context.Context, blank sandbox.Blank, cod
 		blank.Discard()
 		return lost(err)
 	}
-	box, err := blank.Assign(ctx, sandbox.Assignment{Code: code, Network: e.network(), Launch: func(l sandbox.Layout) sandbox.Launch {
+	files.Launch = func(l sandbox.Layout) sandbox.Launch {
 		env := e.variables(ctx, l)
 		env["AWS_LAMBDA_RUNTIME_API"] = ln.Addr().String()
-		return sandbox.Launch{Path: filepath.Join(l.Code, "bootstrap"), Env: environ(env)}
-	}})
+		dir := l.Code
+		if inLayers {
+			dir = l.Layers
+		}
+		return sandbox.Launch{Path: filepath.Join(dir, bootstrapName), Env: environ(env)}
+	}
+	box, err := blank.Assign(ctx, files)
 	if err != nil {
 		ln.Close()
-		if refused, ok := errors.AsType[*os.PathError](err); ok && strings.HasSuffix(refused.Path, "bootstrap") {
+		if refused, ok := errors.AsType[*os.PathError](err); ok && strings.HasSuffix(refused.Path, bootstrapName) {
 			return invalidEntrypoint("fork/exec /var/task/bootstrap: " + refused.Err.Error())
 		}
 		return lost(err)
@@ -43,6 +48,15 @@ func (e *environment) assignCustom(ctx context.Context, blank sandbox.Blank, cod
 	api.serve(ln, &e.pool.wg)
 	e.talk = api
 	return nil
+}
+
+// bootstrapName is the name of a custom runtime's program.
+const bootstrapName = "bootstrap"
+
+// isProgram reports whether a directory holds a bootstrap that can be started.
+func isProgram(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, bootstrapName))
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
 // entrypointError is a bootstrap that cannot be started. AWS's text begins with

@@ -109,6 +109,8 @@ func customInvoke(handler, id, event string, header http.Header, call callFunc) 
 		show(call("POST", respond, strings.Repeat("x", 6291557)))
 	case "stream", "streamerror":
 		stream(handler == "streamerror", id)
+	case "parts":
+		return streamParts(id, event)
 	case "truncated":
 		truncate(id)
 	case "exit":
@@ -142,6 +144,41 @@ func stream(fail bool, id string) {
 	if err == nil {
 		resp.Body.Close()
 	}
+}
+
+// streamParts answers "one", waits for the gate that the event names, and does what
+// the event says.
+func streamParts(id, event string) (int, bool) {
+	var what struct{ Do, Gate string }
+	if err := json.Unmarshal([]byte(event), &what); err != nil {
+		panic(err)
+	}
+	body, w := io.Pipe()
+	req, _ := http.NewRequest("POST", "http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/invocation/"+id+"/response", body)
+	req.Header.Set("Lambda-Runtime-Function-Response-Mode", "streaming")
+	go func() {
+		io.WriteString(w, "one")
+		os.ReadFile(what.Gate)
+		switch what.Do {
+		case "exits":
+			os.Exit(3)
+		case "breaks":
+			w.CloseWithError(io.ErrUnexpectedEOF)
+		case "stays":
+			select {}
+		case "endless":
+			for err := error(nil); err == nil; {
+				_, err = w.Write(make([]byte, 1<<20))
+			}
+		default:
+			w.Write(make([]byte, 1<<20))
+			w.Close()
+		}
+	}()
+	if resp, err := http.DefaultClient.Do(req); err == nil {
+		resp.Body.Close()
+	}
+	return 0, false
 }
 
 // elsewhere asks for an event as a page does whose host name was made to mean the
@@ -285,5 +322,45 @@ func TestNoBootstrap(t *testing.T) {
 	res = h.invoke(target, "id", `{}`)
 	if want := `{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: id Error: fork/exec /var/task/bootstrap: exec format error"}`; string(res.Payload) != want {
 		t.Errorf("got %s", res.Payload)
+	}
+}
+
+// What a bootstrap streams arrives piece by piece, however it ends.
+func TestCustomStream(t *testing.T) {
+	h := newCustomHouse(t, func(o *environment.Options) { o.MaxStream = 8 << 20 })
+	for _, tt := range []struct {
+		do        string
+		size      int
+		errorType string
+	}{
+		{"well", 3 + 1<<20, ""},
+		{"breaks", 3, "Runtime.TruncatedResponse"},
+		{"well", 3 + 1<<20, ""},
+		{"exits", 3, "Runtime.ExitError"},
+		{"stays", 3, "Sandbox.Timedout"},
+		{"endless", 0, "Function.ResponseSizeTooLarge"},
+		{"well", 3 + 1<<20, ""},
+	} {
+		path := gate(t)
+		s := new(taker)
+		s.onWrite = func() error {
+			if s.size == 3 {
+				return os.WriteFile(path, nil, 0)
+			}
+			return nil
+		}
+		target := h.custom("parts")
+		target.Version.Timeout = 2
+		res := h.stream(t.Context(), target, "id", `{"do": "`+tt.do+`", "gate": "`+path+`"}`, s)
+		// Of what was on its way when it ended, some may have come.
+		if res.ErrorType != tt.errorType || s.begun != 1 || s.contentType != "application/octet-stream" ||
+			s.size < tt.size || res.ErrorType == "" && s.size != tt.size {
+			t.Errorf("%s: %d bytes, %s, begun %d times as %s", tt.do, s.size, res.ErrorType, s.begun, s.contentType)
+		}
+	}
+	// A client that leaves does not stop the bootstrap.
+	s := &taker{onWrite: func() error { return io.ErrClosedPipe }}
+	if res := h.stream(t.Context(), h.custom("parts"), "id", `{"gate": "/dev/null"}`, s); res.FunctionError != "" || s.size >= 1<<20 || !res.Streamed {
+		t.Errorf("%d bytes, %+v", s.size, res)
 	}
 }

@@ -58,6 +58,9 @@ func (d *demand) target(now time.Time) int {
 	return min(max(n, least), maxBlanks)
 }
 
+// pressing reports whether blanks are taken nearly as fast as one filler makes them.
+func (d *demand) pressing(now time.Time) bool { return d.rate(now)*d.refill.Seconds() > 0.3 }
+
 // fillers is how many blanks must be in the making for no fewer to be made than
 // taken, and one at least.
 func (d *demand) fillers(now time.Time) int {

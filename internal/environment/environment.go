@@ -35,6 +35,11 @@ type environment struct {
 	born   time.Time
 
 	talk protocol
+	// delivery is of the invocation under way.
+	delivery delivery
+
+	// provisioned is set if the environment was not started for an invocation.
+	provisioned bool
 
 	// fresh is set until the first invocation has begun; initTime is then how
 	// long the Init phase took, and broken how it failed.
@@ -135,9 +140,9 @@ func (e *sandboxError) Error() string { return "environment: " + e.cause.Error()
 
 func (e *environment) bootOnce(ctx context.Context, deadline time.Time) error {
 	p, v := e.pool, e.target.Version
-	code, err := p.opts.CodeDir(ctx, v)
+	files, err := e.files(ctx)
 	if err != nil {
-		return fmt.Errorf("environment: code of %s: %w", e.target.Key, err)
+		return err
 	}
 	bounded, cancel := context.WithTimeout(ctx, blankWait)
 	defer cancel()
@@ -146,15 +151,10 @@ func (e *environment) bootOnce(ctx context.Context, deadline time.Time) error {
 	if err != nil {
 		return err
 	}
-	talk := e.early(ctx, blank, deadline)
-	if err := limit(blank, v); err != nil {
-		blank.Discard()
-		return err
-	}
-	if isCustom(v.Runtime) {
-		err = e.assignCustom(ctx, blank, code)
-	} else {
-		err = e.assignManaged(ctx, blank, code, talk, deadline)
+	if !isCustom(v.Runtime) {
+		err = e.assignManaged(ctx, blank, files, deadline)
+	} else if err = e.limit(blank); err == nil {
+		err = e.assignCustom(ctx, blank, files)
 	}
 	if err != nil {
 		return err
@@ -168,6 +168,21 @@ func (e *environment) bootOnce(ctx context.Context, deadline time.Time) error {
 	}
 	p.wg.Go(func() { e.slow(box) })
 	return nil
+}
+
+// files are what the function's sandbox is to be given: code, layers, network.
+func (e *environment) files(ctx context.Context) (sandbox.Assignment, error) {
+	a := sandbox.Assignment{Network: e.network()}
+	var err error
+	if a.Code, err = e.pool.opts.CodeDir(ctx, e.target.Version); err != nil {
+		return a, fmt.Errorf("environment: code of %s: %w", e.target.Key, err)
+	}
+	if len(e.target.Version.Layers) > 0 {
+		if a.Layers, err = e.pool.opts.LayersDir(ctx, e.target.Version); err != nil {
+			return a, fmt.Errorf("environment: layers of %s: %w", e.target.Key, err)
+		}
+	}
+	return a, nil
 }
 
 // slow sets the function's share of the cores, beside its first invocation: nothing
@@ -240,43 +255,76 @@ func (e *environment) killer() func() {
 	}
 }
 
-// early has a managed runtime make itself ready while the rest is done for it, where it
-// is known in advance how it will see the code. Else it is nil.
-func (e *environment) early(ctx context.Context, blank sandbox.Blank, deadline time.Time) *framed {
-	b, ok := blank.(sandbox.Early)
-	if !ok || isCustom(e.target.Version.Runtime) {
-		return nil
-	}
-	return e.begin(ctx, b.Channel(), b.Layout(), deadline)
-}
-
-// assignManaged gives a managed runtime the code.
-func (e *environment) assignManaged(ctx context.Context, blank sandbox.Blank, code string, talk *framed, deadline time.Time) error {
-	box, err := blank.Assign(ctx, sandbox.Assignment{Code: code, Network: e.network()})
-	if err != nil {
-		return lost(err)
-	}
-	if err := e.occupy(box); err != nil {
+// assignManaged gives a managed runtime the code, and readies both for it. Most of the
+// time of that passes in waiting, so it is done meanwhile where it is known in advance
+// how the runtime will see the code.
+func (e *environment) assignManaged(ctx context.Context, blank sandbox.Blank, files sandbox.Assignment, deadline time.Time) error {
+	b, early := blank.(sandbox.Early)
+	if !early {
+		if err := e.limit(blank); err != nil {
+			return err
+		}
+		box, err := e.assign(ctx, blank, files)
+		if err == nil {
+			e.talk = e.begin(ctx, box.Channel(), box.Layout(), deadline)
+		}
 		return err
 	}
-	if talk == nil {
-		talk = e.begin(ctx, box.Channel(), box.Layout(), deadline)
+	var talk *framed
+	limited := make(chan error, 1)
+	e.pool.wg.Go(func() {
+		talk = e.begin(ctx, b.Channel(), b.Layout(), deadline)
+		limited <- limit(blank, e.target.Version)
+	})
+	box, err := e.assign(ctx, blank, files)
+	if failed := <-limited; err == nil && failed != nil {
+		box.Retire(0)
+		return failed
 	}
 	e.talk = talk
-	return nil
+	return err
+}
+
+// assign gives a blank the code.
+func (e *environment) assign(ctx context.Context, blank sandbox.Blank, files sandbox.Assignment) (sandbox.Env, error) {
+	box, err := blank.Assign(ctx, files)
+	if err != nil {
+		return nil, lost(err)
+	}
+	return box, e.occupy(box)
+}
+
+// limit limits a blank, or discards it.
+func (e *environment) limit(blank sandbox.Blank) error {
+	err := limit(blank, e.target.Version)
+	if err != nil {
+		blank.Discard()
+	}
+	return err
 }
 
 func (e *environment) begin(ctx context.Context, c *sandbox.Channel, l sandbox.Layout, deadline time.Time) *framed {
 	talk := &framed{channel: c}
 	talk.begin(settings{
-		Handler: e.target.Version.Handler, Code: l.Code, Limit: maxPayload, Environment: e.variables(ctx, l),
+		Handler: e.target.Version.Handler, Code: l.Code, Layers: e.layersIn(l), Limit: maxPayload, Environment: e.variables(ctx, l),
 	}, deadline)
 	return talk
+}
+
+// layersIn is where the function's layers are, empty when it has none.
+func (e *environment) layersIn(l sandbox.Layout) string {
+	if len(e.target.Version.Layers) == 0 {
+		return ""
+	}
+	return l.Layers
 }
 
 // variables are the function's environment variables, credentials included.
 func (e *environment) variables(ctx context.Context, l sandbox.Layout) map[string]string {
 	env := variables(e.target, e.pool.opts.Region, l, e.stream)
+	if e.provisioned {
+		env["AWS_LAMBDA_INITIALIZATION_TYPE"] = "provisioned-concurrency"
+	}
 	if c := e.pool.opts.Credentials; c != nil {
 		for name, value := range c(ctx, e.target) {
 			env[name] = value
@@ -301,6 +349,8 @@ func (e *environment) explain(err error, requestID string) *failure {
 		return platformFailure("Runtime.InvalidEntrypoint", "RequestId: "+requestID+" Error: "+entry.reason)
 	case errors.As(err, &start):
 		return platformFailure("Runtime.ExitError", "RequestId: "+requestID+" Error: "+start.Error())
+	case errors.Is(err, errStreamTooLong):
+		return tooLargeFailure(e.pool.opts.MaxStream)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		e.pool.counters.timeouts.Add(1)
 		return timeoutFailure(requestID, time.Duration(e.target.Version.Timeout)*time.Second)

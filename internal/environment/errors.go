@@ -72,10 +72,11 @@ func exitFailure(requestID, how string) *failure {
 	return platformFailure("Runtime.ExitError", "RequestId: "+requestID+" Error: "+text)
 }
 
-func tooLargeFailure() *failure {
+// tooLargeFailure is an answer of more bytes than it may have.
+func tooLargeFailure(most int64) *failure {
 	return &failure{
 		errorType: "Function.ResponseSizeTooLarge",
 		payload: fmt.Appendf(nil, `{"errorMessage":"Response payload size exceeded maximum allowed payload size (%d bytes).","errorType":"Function.ResponseSizeTooLarge"}`,
-			maxPayload),
+			most),
 	}
 }

@@ -123,7 +123,7 @@ type fakeTalk struct {
 func (f *fakeTalk) init(time.Time) error { return nil }
 func (f *fakeTalk) close()               {}
 func (f *fakeTalk) idle() bool           { return true }
-func (f *fakeTalk) invoke(inv *Invocation, deadline time.Time) (answer, error) {
+func (f *fakeTalk) invoke(_ context.Context, inv *Invocation, deadline time.Time, _ *delivery) (answer, error) {
 	f.box.of.mu.Lock()
 	frozen, doomed := f.box.frozen, f.box.of.doomed > 0
 	f.box.of.doomed--

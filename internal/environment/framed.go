@@ -2,6 +2,7 @@ package environment
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ const (
 	kindDone    = 3 // body: payload; number of all answers: peak memory in KB, or 0
 	kindFailed  = 4 // body: error type, line feed, payload
 	kindTooLong = 5 // the answer was longer than the limit
-	kindStream  = 6 // body: content type, line feed, what was streamed
+	kindStream  = 6 // begins an answer of several frames; body: content type, line feed, bytes
 
 	// kindLoad follows kindInit when the code is there; its answer ends the Init phase.
 	kindLoad = 9
@@ -27,6 +28,12 @@ const (
 	// Instead of kindInit, a first question can be kindCompile; see compile.go.
 	kindCompile  = 7
 	kindCompiled = 8
+
+	// Within a stream: its next bytes, at most maxFrame. kindDone, without a body, or
+	// kindFailed ends it.
+	kindData = 10
+	// kindGone interrupts a stream: nobody takes it any more. It may come too late.
+	kindGone = 11
 )
 
 // answer is what a runtime said about an invocation.
@@ -41,11 +48,12 @@ type answer struct {
 }
 
 // protocol is how the server speaks to the program of one environment. Errors
-// are a *failure, os.ErrDeadlineExceeded, errGone, errNotRun or
+// are a *failure, os.ErrDeadlineExceeded, errGone, errNotRun, errStreamTooLong or
 // sandbox.ErrProtocol; after any of them the environment is of no further use.
 type protocol interface {
 	init(deadline time.Time) error
-	invoke(inv *Invocation, deadline time.Time) (answer, error)
+	// invoke has ctx for the client of a stream, which is gone when that ends.
+	invoke(ctx context.Context, inv *Invocation, deadline time.Time, d *delivery) (answer, error)
 	// idle reports, between invocations, whether the program waits for the next one.
 	idle() bool
 	close()
@@ -62,6 +70,7 @@ var (
 type settings struct {
 	Handler     string            `json:"handler"`
 	Code        string            `json:"code"`
+	Layers      string            `json:"layers,omitempty"`
 	Environment map[string]string `json:"environment"`
 	Limit       int               `json:"limit"`
 }
@@ -87,20 +96,31 @@ func (f *framed) init(deadline time.Time) error {
 	if f.begun != nil && !errors.Is(f.begun, sandbox.ErrNotSent) { // else it is gone, which the question shows
 		return fmt.Errorf("environment: init: %w", f.begun)
 	}
-	a, err := f.ask(kindLoad, 0, nil, nil, deadline, nil)
+	reply, err := f.channel.Exchange(kindLoad, 0, nil, nil, deadline, 2*maxPayload, nil)
+	if err != nil {
+		return whatHappened(err)
+	}
+	a, err := answerOf(reply)
 	if err == nil && a.errorType != "" {
 		return &failure{errorType: a.errorType, payload: a.payload}
 	}
 	return err
 }
 
-func (f *framed) invoke(inv *Invocation, deadline time.Time) (answer, error) {
+func (f *framed) invoke(ctx context.Context, inv *Invocation, deadline time.Time, d *delivery) (answer, error) {
 	f.head = appendHead(f.head[:0], inv)
 	event := inv.Event
 	if len(event) == 0 {
 		event = []byte("{}")
 	}
-	return f.ask(kindInvoke, uint64(deadline.UnixMilli()), f.head, event, deadline, inv.Buffer)
+	a, err := f.channel.Exchange(kindInvoke, uint64(deadline.UnixMilli()), f.head, event, deadline, 2*maxPayload, inv.Buffer)
+	switch {
+	case err != nil:
+		return answer{}, whatHappened(err)
+	case a.Kind == kindStream:
+		return f.follow(ctx, a, d, deadline)
+	}
+	return answerOf(a)
 }
 
 // appendHead appends what precedes the event in an invoke frame: five lines, of
@@ -122,39 +142,34 @@ func appendHead(b []byte, inv *Invocation) []byte {
 	return b
 }
 
-func (f *framed) ask(kind byte, number uint64, head, body []byte, deadline time.Time, into []byte) (answer, error) {
-	a, err := f.channel.Exchange(kind, number, head, body, deadline, 2*maxPayload, into)
+// whatHappened makes the protocol's error of the channel's.
+func whatHappened(err error) error {
 	switch {
-	case err == nil:
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return answer{}, os.ErrDeadlineExceeded
+		return os.ErrDeadlineExceeded
 	case errors.Is(err, sandbox.ErrProtocol):
-		return answer{}, err
+		return err
 	case errors.Is(err, sandbox.ErrNotSent):
-		return answer{}, errNotRun
+		return errNotRun
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return answer{}, errGone
-	default: // a connection reset is a program that left without reading
-		return answer{}, fmt.Errorf("%w: %w", errGone, err)
+		return errGone
 	}
+	return fmt.Errorf("%w: %w", errGone, err) // a connection reset is a program that left without reading
+}
+
+// answerOf reads the last frame of an answer.
+func answerOf(a sandbox.Answer) (answer, error) {
 	memory := int64(a.Aux) << 10
-	switch a.Kind {
-	case kindDone:
+	switch {
+	case a.More: // only a stream has more
+	case a.Kind == kindDone:
 		return answer{payload: a.Body, memory: memory}, nil
-	case kindFailed:
-		errorType, payload, ok := bytes.Cut(a.Body, []byte("\n"))
-		if !ok {
-			break
+	case a.Kind == kindFailed:
+		if errorType, payload, ok := bytes.Cut(a.Body, []byte("\n")); ok {
+			return answer{payload: payload, errorType: string(errorType), memory: memory}, nil
 		}
-		return answer{payload: payload, errorType: string(errorType), memory: memory}, nil
-	case kindStream:
-		contentType, payload, ok := bytes.Cut(a.Body, []byte("\n"))
-		if !ok {
-			break
-		}
-		return answer{payload: payload, contentType: string(contentType), streamed: true, memory: memory}, nil
-	case kindTooLong:
-		f := tooLargeFailure()
+	case a.Kind == kindTooLong:
+		f := tooLargeFailure(maxPayload)
 		return answer{payload: f.payload, errorType: f.errorType, memory: memory}, nil
 	}
 	return answer{}, fmt.Errorf("environment: answer of kind %d: %w", a.Kind, sandbox.ErrProtocol)

@@ -47,7 +47,7 @@ func (p *Pool) dismiss(g *group, t *state.Target) {
 func (p *Pool) evict() bool {
 	var oldest *group
 	for _, g := range p.groups {
-		if len(g.idle) > 0 && (oldest == nil || g.idle[0].idleSince.Before(oldest.idle[0].idleSince)) {
+		if p.spare(g) > 0 && (oldest == nil || g.idle[0].idleSince.Before(oldest.idle[0].idleSince)) {
 			oldest = g
 		}
 	}
@@ -91,12 +91,12 @@ func (p *Pool) reapIdle(before time.Time) {
 	defer p.mu.Unlock()
 	for _, g := range p.groups {
 		n := 0
-		for n < len(g.idle) && (g.idle[n].idleSince.Before(before) || g.idle[n].gone()) {
-			n++
+		for spare := p.spare(g); n < len(g.idle) && (n < spare && g.idle[n].idleSince.Before(before) || g.idle[n].gone()); n++ {
 		}
 		p.dropIdle(g, n)
 		p.forget(g)
 	}
+	p.provide()
 }
 
 // Update retires the environments of versions that were deleted or changed:
@@ -128,7 +128,7 @@ func (p *Pool) Close(ctx context.Context) error {
 		p.wg.Wait()
 		return nil
 	}
-	p.closed = true
+	p.closed, p.provisions = true, nil
 	if p.underway == 0 {
 		close(p.drained)
 	}

@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -21,7 +22,8 @@ func node() *family {
 		env:   []string{"LANG=en_US.UTF-8", "TZ=:UTC"},
 		early: []string{"NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "NODE_NO_WARNINGS", "NODE_DEBUG", "NODE_COMPILE_CACHE", "UV_THREADPOOL_SIZE"},
 		variables: func(env map[string]string, version string, l sandbox.Layout) {
-			env["NODE_PATH"] = "/opt/nodejs/node" + version + "/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:" + l.Code
+			layers := cmp.Or(l.Layers, "/opt")
+			env["NODE_PATH"] = layers + "/nodejs/node" + version + "/node_modules:" + layers + "/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:" + l.Code
 		},
 		programs: func(version string) []string { return []string{"node", "nodejs", "node-" + version} },
 		places:   nodePlaces,

@@ -26,6 +26,9 @@ type Options struct {
 	// CodeDir is the directory that holds a version's unpacked code. It is
 	// called on cold starts.
 	CodeDir func(context.Context, *state.Version) (string, error)
+	// LayersDir is the directory that holds a version's layers, one over the other. It
+	// is called for versions that have layers only; nil where none has.
+	LayersDir func(context.Context, *state.Version) (string, error)
 	// Credentials are the variables that hold the execution role's
 	// credentials. Nil, or an empty answer: the function gets none.
 	Credentials func(context.Context, *state.Target) map[string]string
@@ -67,6 +70,12 @@ type Options struct {
 	// together, in bytes, by estimate; 64 MiB or 3 % of this machine's, whichever is
 	// more, when zero.
 	BlankMemory int64
+	// MaxStream is how many bytes an answer may have that goes to an
+	// Invocation.Stream; AWS's 200 MB when zero.
+	MaxStream int64
+	// StreamRate is how many bytes per second of it a function may send after the
+	// first 6 MB. Zero: as many as its client takes. AWS has 2 MB.
+	StreamRate int64
 	// MaxOutput is how many bytes of output are kept per invocation; 8 MiB
 	// when zero. OutputRate is how many an environment may print per second in
 	// the long run, whatever its invocations; 4 MiB when zero.
@@ -87,6 +96,7 @@ func (o *Options) check() error {
 	setDefault(&o.IdleTimeout, 10*time.Minute)
 	setDefault(&o.MaxAge, 4*time.Hour)
 	setDefault(&o.BlankMemory, max(64<<20, totalMemory()*3/100))
+	setDefault(&o.MaxStream, 200<<20)
 	setDefault(&o.MaxOutput, 8<<20)
 	setDefault(&o.OutputRate, 4<<20)
 	if o.Logger == nil {
@@ -116,6 +126,23 @@ type Invocation struct {
 	Tail bool
 	// Buffer, if any, is where Result.Payload is put when it fits.
 	Buffer []byte
+	// Stream, if any, gets the answer of a function that streams, as it comes. Nil:
+	// it is collected into Result.Payload, as far as that may be long.
+	Stream Stream
+}
+
+// Stream takes the answer of one invocation as the function makes it. Its methods
+// are called one at a time, and not after Invoke has returned.
+type Stream interface {
+	// Begin is called once, before the first Write, when the function begins to
+	// answer in streaming mode. contentType is what its runtime says the stream is:
+	// not a header of the answer's.
+	Begin(contentType string) error
+	// Write takes the next bytes and returns when they are on their way: a slow
+	// client slows the function. It must not keep p. After an error of either method
+	// nothing more is written: what the function still says is discarded, and it is
+	// told where its runtime can be.
+	Write(p []byte) (int, error)
 }
 
 // Result is how an invocation ended, as far as the function is concerned.
@@ -124,7 +151,9 @@ type Result struct {
 	// caller.
 	Payload []byte
 	// ContentType is what a runtime that answered in streaming mode, or a custom
-	// one, said its payload is. Streamed is whether it did.
+	// one, said its payload is. Streamed is whether it did. What went to
+	// Invocation.Stream is not in Payload, which is then empty, or says how the
+	// function failed.
 	ContentType string
 	Streamed    bool
 	// FunctionError is "Unhandled" when the function failed, else empty;

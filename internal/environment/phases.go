@@ -24,8 +24,11 @@ func (e *environment) invoke(ctx context.Context, inv *Invocation) (res Result, 
 		err = e.reopen(ctx, deadline)
 	}
 	var a answer
+	d := &e.delivery
+	*d = e.deliver(inv)
+	defer func() { *d = delivery{} }() // it holds what is the caller's
 	if err == nil {
-		a, err = e.talk.invoke(inv, deadline)
+		a, err = e.talk.invoke(ctx, inv, deadline, d)
 	}
 	if errors.Is(err, errNotRun) && e.broken == nil {
 		e.out.withdraw()
@@ -43,7 +46,7 @@ func (e *environment) invoke(ctx context.Context, inv *Invocation) (res Result, 
 		if f.timeout {
 			figures.Duration = limit
 		}
-		a = answer{payload: f.payload, errorType: f.errorType}
+		a = answer{payload: f.payload, errorType: f.errorType, streamed: d.begun, contentType: d.contentType}
 		e.lastWords(err)
 		e.out.drain(time.Now()) // what it printed while it ended
 		e.outOfMemory(f)

@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"errors"
@@ -57,6 +58,8 @@ type Pool struct {
 	waiters      list.List // of *waiter, oldest first
 	// resting is set while rests looks for idle environments by itself.
 	resting bool
+	// provisions are the versions of which environments are kept ready.
+	provisions map[groupKey]*provision
 }
 
 type groupKey struct{ key, digest string }
@@ -235,6 +238,9 @@ func (p *Pool) release(e *environment, t *state.Target, usable bool) {
 	g.busy--
 	p.place(e, usable)
 	p.dismiss(g, t)
+	if !usable && p.kept(g) > 0 {
+		p.provide()
+	}
 	p.mu.Unlock()
 }
 
@@ -287,13 +293,18 @@ func (p *Pool) balance() {
 		if len(p.environments) >= p.opts.MaxEnvironments && !p.evict() {
 			return
 		}
-		e := p.newEnvironment(g.target)
-		e.group = g
-		p.environments[e] = struct{}{}
-		g.starting++
-		p.starting++
-		p.wg.Go(func() { p.start(e) })
+		p.begin(g, false)
 	}
+}
+
+// begin has an environment started for a group.
+func (p *Pool) begin(g *group, provisioned bool) {
+	e := p.newEnvironment(g.target)
+	e.group, e.provisioned = g, provisioned
+	p.environments[e] = struct{}{}
+	g.starting++
+	p.starting++
+	p.wg.Go(func() { p.start(e) })
 }
 
 // start runs the Init phase and passes the environment on.
@@ -310,6 +321,7 @@ func (p *Pool) start(e *environment) {
 	g := e.group
 	g.starting--
 	p.starting--
+	p.came(e, cmp.Or(err, e.broken))
 	if err == nil {
 		p.place(e, e.broken == nil || g.waiters.Len() > 0)
 		p.forget(g)
@@ -375,7 +387,7 @@ func (p *Pool) group(t *state.Target) *group {
 
 // forget frees what the pool knows of a version that has nothing left.
 func (p *Pool) forget(g *group) {
-	if len(g.idle) > 0 || g.busy > 0 || g.starting > 0 || g.waiters.Len() > 0 {
+	if len(g.idle) > 0 || g.busy > 0 || g.starting > 0 || g.waiters.Len() > 0 || p.kept(g) > 0 {
 		return
 	}
 	if p.groups[g.key] == g {

@@ -2,7 +2,7 @@ package environment
 
 import (
 	"bytes"
-	"encoding/base64"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"furl/internal/payload"
 )
 
 // apiRoot is the path of the Runtime API.
@@ -52,11 +54,20 @@ type runtimeAPI struct {
 	current *pending
 }
 
+// truncatedResponse is the error type of an answer that broke off.
+const truncatedResponse = "Runtime.TruncatedResponse"
+
 // pending is an invocation on its way through a custom runtime.
 type pending struct {
 	inv      *Invocation
 	deadline time.Time
 	answer   chan result // of capacity 1
+
+	// What a streamed answer is handed over by: how it begins, the bytes of it, and
+	// for each of these a word that they are on their way. over is closed when nobody
+	// takes it any more.
+	begins, parts chan []byte
+	taken, over   chan struct{}
 }
 
 type result struct {
@@ -100,12 +111,13 @@ func (a *runtimeAPI) init(deadline time.Time) error {
 }
 
 // invoke hands the event to the bootstrap and waits for its answer.
-func (a *runtimeAPI) invoke(inv *Invocation, deadline time.Time) (answer, error) {
+func (a *runtimeAPI) invoke(_ context.Context, inv *Invocation, deadline time.Time, d *delivery) (answer, error) {
 	// A copy: after the deadline the bootstrap may still be reading.
-	p := &pending{deadline: deadline, answer: make(chan result, 1), inv: &Invocation{
+	p := newPending(&Invocation{
 		RequestID: inv.RequestID, TraceID: inv.TraceID, InvokedARN: inv.InvokedARN, Event: bytes.Clone(inv.Event),
 		ClientContext: bytes.Clone(inv.ClientContext), Identity: bytes.Clone(inv.Identity),
-	}}
+	}, deadline)
+	defer close(p.over)
 	t := time.NewTimer(time.Until(deadline))
 	defer t.Stop()
 	select {
@@ -115,18 +127,62 @@ func (a *runtimeAPI) invoke(inv *Invocation, deadline time.Time) (answer, error)
 	case <-t.C:
 		return answer{}, os.ErrDeadlineExceeded
 	}
-	select {
-	case r := <-p.answer:
-		return r.answer, r.err
-	case <-a.exited:
+	return p.await(a.exited, t, d)
+}
+
+func newPending(inv *Invocation, deadline time.Time) *pending {
+	return &pending{inv: inv, deadline: deadline, answer: make(chan result, 1),
+		begins: make(chan []byte), parts: make(chan []byte), taken: make(chan struct{}), over: make(chan struct{})}
+}
+
+// await takes the answer, piece by piece when it is streamed. What a bootstrap sent
+// before it ended counts.
+func (p *pending) await(exited <-chan struct{}, t *time.Timer, d *delivery) (answer, error) {
+	living := exited
+	for {
 		select {
+		case contentType := <-p.begins:
+			d.begin(string(contentType))
+		case part := <-p.parts:
+			if err := d.write(part, p.deadline); err != nil {
+				return answer{}, err
+			}
 		case r := <-p.answer:
-			return r.answer, r.err
-		default:
-			return answer{}, errGone
+			if d.begun && r.answer.errorType == truncatedResponse && hasEnded(exited) {
+				return answer{}, errGone
+			}
+			return d.last(r)
+		case <-t.C:
+			if living == nil {
+				return answer{}, errGone
+			}
+			return answer{}, os.ErrDeadlineExceeded
+		case <-living:
+			living = nil
+			if !d.begun {
+				select {
+				case r := <-p.answer:
+					return r.answer, r.err
+				default:
+					return answer{}, errGone
+				}
+			}
+			t.Reset(exitWait) // the rest of its answer is on its way
+			continue
 		}
+		p.taken <- struct{}{}
+	}
+}
+
+// hasEnded reports whether a program ends, which shows in its connections first.
+func hasEnded(exited <-chan struct{}) bool {
+	t := time.NewTimer(exitWait)
+	defer t.Stop()
+	select {
+	case <-exited:
+		return true
 	case <-t.C:
-		return answer{}, os.ErrDeadlineExceeded
+		return false
 	}
 }
 
@@ -259,45 +315,49 @@ func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request, id string)
 	if p == nil {
 		return
 	}
-	ans := answer{contentType: r.Header.Get("Content-Type")}
-	switch mode := r.Header.Get("Lambda-Runtime-Function-Response-Mode"); mode {
+	mode := r.Header.Get("Lambda-Runtime-Function-Response-Mode")
+	if mode == "" && r.Header.Get("Content-Type") == payload.PreludeType {
+		mode = "streaming" // aws-lambda-go says so by the type alone
+	}
+	switch mode {
 	case "", "buffered":
+		p.buffered(w, r)
 	case "streaming":
-		ans.streamed = true
+		p.streamed(w, r)
 	default:
 		apiError(w, http.StatusBadRequest, "InvalidFunctionResponseMode", "Invalid function response mode")
 		p.fail("Runtime.InvalidResponseModeHeader", "Invalid function response mode")
-		return
 	}
+}
+
+// buffered takes an answer that is there as a whole.
+func (p *pending) buffered(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload+1))
 	switch {
 	case err != nil:
-		apiError(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
-		p.fail("Runtime.TruncatedResponse", "Response was truncated")
-		return
+		p.truncated(w)
 	case len(body) > maxPayload:
 		w.Header().Set("Connection", "close")
 		apiError(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
 			fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", maxPayload))
-		f := tooLargeFailure()
+		f := tooLargeFailure(maxPayload)
 		p.answer <- result{answer: answer{payload: f.payload, errorType: f.errorType}}
-		return
+	default:
+		accepted(w)
+		p.answer <- result{answer: answer{payload: body, contentType: r.Header.Get("Content-Type")}}
 	}
-	ans.payload = body
-	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
-		ans.errorType = kind
-		if text, err := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body")); err == nil {
-			ans.payload = text
-		}
-	}
-	accepted(w)
-	p.answer <- result{answer: ans}
 }
 
 // fail ends an invocation with an error of the platform's.
 func (p *pending) fail(errorType, text string) {
 	f := platformFailure(errorType, "RequestId: "+p.inv.RequestID+" Error: "+text)
 	p.answer <- result{answer: answer{payload: f.payload, errorType: f.errorType}}
+}
+
+// truncated ends an invocation whose answer did not arrive as a whole.
+func (p *pending) truncated(w http.ResponseWriter) {
+	apiError(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+	p.fail(truncatedResponse, "Response was truncated")
 }
 
 // failed takes the function's error.
@@ -308,8 +368,7 @@ func (a *runtimeAPI) failed(w http.ResponseWriter, r *http.Request, id string) {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload))
 	if err != nil {
-		apiError(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
-		p.fail("Runtime.TruncatedResponse", "Response was truncated")
+		p.truncated(w)
 		return
 	}
 	accepted(w)

@@ -59,7 +59,7 @@ func (m *apiModel) step(c byte) {
 		}
 		answers := make(chan error, 1)
 		go func() {
-			_, err := m.api.invoke(&Invocation{RequestID: "1"}, time.Now().Add(time.Minute))
+			_, err := m.api.invoke(context.Background(), &Invocation{RequestID: "1"}, time.Now().Add(time.Minute), new(delivery))
 			answers <- err
 		}()
 		m.call("GET", "invocation/next", http.StatusOK, false)
@@ -122,7 +122,7 @@ func TestRuntimeAPIInit(t *testing.T) {
 	if err := a.init(time.Now().Add(time.Minute)); err != errGone {
 		t.Errorf("init of one that left: %v", err)
 	}
-	if _, err := a.invoke(new(Invocation), time.Now().Add(time.Minute)); err != errNotRun {
+	if _, err := a.invoke(context.Background(), new(Invocation), time.Now().Add(time.Minute), new(delivery)); err != errNotRun {
 		t.Errorf("invocation of one that left: %v", err)
 	}
 }

@@ -166,10 +166,7 @@ func (s *stock) produce(sh *shelf) {
 	if sh.takers.Len() == 0 {
 		if !sh.filling && sh.making < sh.wanted(time.Now()) {
 			sh.filling = true
-			wait := gateNarrow
-			if len(sh.blanks) >= 2 {
-				wait = gateWide
-			}
+			wait := sh.gated(time.Now())
 			s.wg.Go(func() { s.fill(sh, wait) })
 		}
 		return
@@ -177,6 +174,17 @@ func (s *stock) produce(sh *shelf) {
 	for sh.making < sh.wanted(time.Now()) {
 		s.begin(sh)
 	}
+}
+
+// gated is how long a filler waits at the gate.
+func (sh *shelf) gated(now time.Time) time.Duration {
+	switch {
+	case len(sh.blanks) >= 2:
+		return gateWide
+	case sh.demand.pressing(now): // there always are cold starts, and soon no blanks
+		return 0
+	}
+	return gateNarrow
 }
 
 func (s *stock) begin(sh *shelf) {
@@ -212,7 +220,9 @@ func maxMaking() int { return max(2*cores(), 4) }
 // over or have had their time. Nobody waits behind it: who needs a blank meanwhile
 // has one made.
 func (s *stock) fill(sh *shelf, wait time.Duration) {
-	s.gate.wait(s.ctx, wait)
+	if wait > 0 {
+		s.gate.wait(s.ctx, wait)
+	}
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"cmp"
 	"maps"
 	"path/filepath"
 	"strconv"
@@ -18,11 +19,12 @@ import (
 // be elsewhere than /var/task, and what may be written is TMPDIR.
 func variables(t *state.Target, region string, l sandbox.Layout, stream string) map[string]string {
 	v := t.Version
+	layers := cmp.Or(l.Layers, "/opt")
 	env := map[string]string{
 		"LANG":                     "en_US.UTF-8",
 		"TZ":                       ":UTC",
-		"PATH":                     "/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin",
-		"LD_LIBRARY_PATH":          l.Code + ":" + filepath.Join(l.Code, "lib"),
+		"PATH":                     "/var/lang/bin:/usr/local/bin:/usr/bin:/bin:" + layers + "/bin",
+		"LD_LIBRARY_PATH":          l.Code + ":" + filepath.Join(l.Code, "lib") + ":" + layers + "/lib",
 		"AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
 		"AWS_XRAY_DAEMON_ADDRESS":  "127.0.0.1:2000",
 		"HOME":                     l.Temp,

@@ -25,6 +25,7 @@ import struct
 import sys
 import time
 import traceback
+import types
 
 QUESTIONS = 3
 ANSWERS = 4  # unless one socket serves both ways
@@ -35,8 +36,8 @@ CHUNK = 65536
 REHEARSE_AFTER = 0.02
 
 # Kinds of frames.
-HELLO, INIT, INVOKE, DONE, FAILED, TOO_LARGE = range(6)
-COMPILE = 7
+HELLO, INIT, INVOKE, DONE, FAILED, TOO_LARGE, STREAM, COMPILE = range(8)
+DATA, GONE = 10, 11
 
 # Starts an event of several lines among the lines of the output: this mark,
 # the length in four bytes, the text.
@@ -101,6 +102,15 @@ def receive_bytes(count):
             leave()
         data += more
     return data
+
+
+def receive_after_stream():
+    """The header of the next question, and nothing behind it. A word that nobody
+    takes the stream any more may come after its end."""
+    while True:
+        head = receive_bytes(HEADER.size)
+        if HEADER.unpack(head)[1] != GONE:
+            return head
 
 
 def send(kind, ident, aux, body):
@@ -237,7 +247,8 @@ def exception_entry(error, request_id):
     if isinstance(error, Fault):
         return error_entry(error.kind, error.message, request_id, error.trace)
     trace = error.__traceback__
-    if trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+    own = (__file__, getattr(sys.modules.get("asyncio.base_events"), "__file__", None))
+    while trace is not None and trace.tb_frame.f_code.co_filename in own:
         trace = trace.tb_next
     frames = [(f.filename, f.lineno, f.name, f.line) for f in traceback.extract_tb(trace)]
     return error_entry(
@@ -510,6 +521,10 @@ def load(ident, settings):
     sys.path.insert(0, code)
     # It is no archive, which would be tried first.
     sys.path_importer_cache[code] = FINDER(code)
+    if "layers" in settings:
+        python = os.path.join(settings["layers"], "python")
+        libraries = os.path.join(python, "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
+        sys.path[1:1] = [path for path in (libraries, python) if os.path.isdir(path)]
     try:
         handler = load_handler(settings["handler"])
     except Exception as error:
@@ -536,6 +551,144 @@ def compile_code(ident, body):
     sys.exit(0)
 
 
+# --- Streams ------------------------------------------------------------------
+
+GENERATORS = (types.GeneratorType, types.AsyncGeneratorType)
+MORE = struct.Struct("<IBB2x16sQ")  # the header of a frame that another one follows
+MOST = CHUNK - MORE.size  # a frame fills a pipe once
+PRELUDE = b"application/vnd.awslambda.http-integration-response\n"
+PLAIN = b"application/octet-stream\n"
+
+
+class Streams:
+    """Answers events with what a handler's generator yields, as it yields it.
+
+    The first item may be a dict: the answer's statusCode, headers and cookies. All
+    others are str or bytes. A generator whose client is gone is closed where it
+    yields; an asynchronous one is also cancelled where it waits.
+    """
+
+    def __init__(self, marshal):
+        self.marshal = marshal
+        self.own = os.getpid()
+        self.loop = None
+        self.waiting = None  # the task, while it waits for an item
+
+    def answer(self, items, ident):
+        self.ident, self.begun, self.gone = ident, False, False
+        if type(items) is types.GeneratorType:
+            self.run(items)
+        else:
+            self.run_async(items)
+
+    def run(self, items):
+        try:
+            for item in items:
+                for frame in self.frames(item):
+                    while frame:
+                        frame = frame[os.write(ANSWERS, frame) :]
+                if select.select([QUESTIONS], [], [], 0)[0]:
+                    self.on_question()
+                    break
+        finally:
+            items.close()
+        if not self.begun:
+            for frame in self.frames(b""):
+                os.write(ANSWERS, frame)
+
+    def run_async(self, items):
+        import asyncio
+
+        if self.loop is None or self.loop.is_closed():
+            self.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        # A slow client must not stop the function's other tasks.
+        os.set_blocking(ANSWERS, False)
+        try:
+            self.loop.run_until_complete(self.pass_on(items, asyncio))
+        finally:
+            os.set_blocking(ANSWERS, True)
+
+    async def pass_on(self, items, asyncio):
+        self.loop.add_reader(QUESTIONS, self.on_question)
+        try:
+            while not self.gone:
+                self.waiting = asyncio.current_task()
+                try:
+                    item = await items.__anext__()
+                except StopAsyncIteration:
+                    break
+                except asyncio.CancelledError:
+                    if not self.gone:
+                        raise
+                    break
+                finally:
+                    self.waiting = None
+                for frame in self.frames(item):
+                    await self.write(frame)
+            if not self.begun:
+                for frame in self.frames(b""):
+                    await self.write(frame)
+        finally:
+            self.loop.remove_reader(QUESTIONS)
+            task = asyncio.current_task()
+            if self.gone and hasattr(task, "uncancel"):
+                task.uncancel()
+            await items.aclose()
+
+    async def write(self, frame):
+        while frame:
+            try:
+                frame = frame[os.write(ANSWERS, frame) :]
+            except BlockingIOError:
+                writable = self.loop.create_future()
+                self.loop.add_writer(ANSWERS, lambda: writable.done() or writable.set_result(None))
+                try:
+                    await writable
+                finally:
+                    self.loop.remove_writer(ANSWERS)
+
+    def on_question(self):
+        """Nobody takes the stream any more: there is nothing else that comes now."""
+        receive_bytes(HEADER.size)
+        self.gone = True
+        if self.waiting is not None:
+            self.waiting.cancel()
+
+    def frames(self, item):
+        """The frames of one item."""
+        if os.getpid() != self.own:  # a child that the function forked came back
+            os._exit(0)
+        data = self.encode(item)
+        if not self.begun:
+            start = PRELUDE if isinstance(item, dict) else PLAIN
+            part = data[: MOST - len(start)]
+            data = data[len(part) :]
+            self.begun = True
+            yield self.frame(STREAM, start, part)
+        for at in range(0, len(data), MOST):
+            yield self.frame(DATA, b"", data[at : at + MOST])
+
+    def frame(self, kind, start, part):
+        head = MORE.pack(len(start) + len(part), kind, 1, self.ident, 0)
+        return memoryview(b"".join((head, start, part)))
+
+    def encode(self, item):
+        if isinstance(item, str):
+            return memoryview(item.encode("utf-8", "surrogatepass"))
+        if isinstance(item, (bytes, bytearray)):
+            return memoryview(item)
+        if isinstance(item, memoryview):
+            return memoryview(item.tobytes())
+        if isinstance(item, dict) and not self.begun:
+            return memoryview(self.marshal(item) + bytes(8))
+        raise Fault(
+            "Runtime.InvalidStreamingOperation",
+            "Cannot stream a %s: a chunk is str or bytes, and only the first one can be "
+            "the metadata of the response" % type(item).__name__,
+        )
+
+
 TRACE_ID = b"_X_AMZN_TRACE_ID"
 
 
@@ -550,8 +703,10 @@ def serve(handler, limit):
     static = dict(os.environ)
     trace_before = None
     own = os.getpid()
+    generators, streams, streamed = GENERATORS, Streams(marshal), False
     while True:
-        data = read(QUESTIONS, CHUNK)
+        data = receive_after_stream() if streamed else read(QUESTIONS, CHUNK)
+        streamed = False
         if len(data) < 32:
             data = receive_rest(data)
         length, _, ident, deadline = header.unpack_from(data)
@@ -580,7 +735,13 @@ def serve(handler, limit):
                 end = -1
             if end != len(event):
                 value = unmarshal(event)
-            result = marshal(handler(value, context))
+            result = handler(value, context)
+            if type(result) in generators:
+                streamed = True
+                streams.answer(result, ident)
+                result = b""
+            else:
+                result = marshal(result)
             if os.getpid() != own:  # a child that the function forked came back
                 os._exit(0)
         except Exception as error:

@@ -16,9 +16,11 @@ import array
 import binascii
 import ctypes
 import fcntl
+import functools
 import gc
 import importlib
 import json
+import mmap
 import os
 import random
 import signal
@@ -61,6 +63,11 @@ CLONE_INTO_CGROUP = 0x200000000
 ISOLATED = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID
 
 PR_SET_DUMPABLE = 4
+PR_GET_TID_ADDRESS = 40
+
+# What the machine for which there is code for a Bequest calls them.
+GET_ROBUST_LIST, SET_ROBUST_LIST, RSEQ = 274, 273, 334
+RSEQ_SIZE, RSEQ_SIGNATURE = 32, 0x53053053
 
 # Stands in a step's text for the number of the sandbox's user.
 USER = "{user}"
@@ -110,6 +117,7 @@ def main(program):
             pass  # this interpreter has none
     program.prepare(True)
     keep_capabilities(CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_SYS_ADMIN)
+    bequest = make_bequest(binascii.a2b_base64(brood.get("Bequest", "")))
     threads = threading.active_count()
     if os.path.isdir("/proc/self/task"):
         threads = len(os.listdir("/proc/self/task"))
@@ -131,7 +139,7 @@ def main(program):
         else:
             if pid == 0:
                 supervisor.detach()
-                guard(members, request["Channel"], steps, brood["Dir"])
+                guard(members, request["Channel"], steps, brood["Dir"], bequest)
                 # This is the program. It leaves like one that was started, through
                 # the end of this function.
                 program.run(True)
@@ -189,7 +197,7 @@ def clone(group):
 # --- The guard ------------------------------------------------------------------
 
 
-def guard(files, channel, steps, directory):
+def guard(files, channel, steps, directory, bequest):
     """Become a sandbox's first process. Returns in its child, the program."""
     try:
         enter(files, channel)
@@ -205,11 +213,8 @@ def guard(files, channel, steps, directory):
         # guard waits for stay until it does.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-        # Not Python's own fork: where there is one thread and no lock is held, all
-        # that is left of it is below, and it changes half a megabyte of memory.
-        child = libc.fork()
-        if child < 0:
-            raise OSError(ctypes.get_errno(), "fork")
+        os.set_inheritable(CONTROL, True)
+        child = bequest.fork() if bequest else fork()
         if child == 0:
             random.seed()
             os.close(CONTROL)
@@ -220,7 +225,6 @@ def guard(files, channel, steps, directory):
         # The program's ends of pipes are to show the program's end.
         for fd in range(1, CONTROL):
             os.dup2(0, fd)
-        os.set_inheritable(CONTROL, True)
         try:
             os.execve(REAPER, ["furl-guard", str(child)], {})
         except OSError:  # nobody has written it for this machine
@@ -302,6 +306,86 @@ def take(steps, user):
             if error not in step.accept:
                 raise OSError(error, "namespace: %s: %s" % (step.name, os.strerror(error)))
         results.append(result)
+
+
+def fork():
+    """Fork, but not as Python does: where there is one thread and no lock is held, all
+    that is left of that is done by the caller, and it changes half a megabyte of memory.
+    """
+    child = libc.fork()
+    if child < 0:
+        raise OSError(ctypes.get_errno(), "fork")
+    return child
+
+
+def make_bequest(code):
+    """A Bequest, or None where there can be none."""
+    number = ctypes.c_void_p()
+    if not code or libc.prctl(PR_GET_TID_ADDRESS, ctypes.byref(number), 0, 0, 0) != 0:
+        return None
+    if ctypes.c_int.from_address(number.value).value != threading.get_native_id():
+        return None  # a C library that keeps something else there
+    try:
+        return Bequest(code, number.value)
+    except OSError:
+        return None  # memory that was written may not be executed here
+
+
+class Bequest:
+    """A fork that copies no memory: the guard leaves its own to the program.
+
+    For a moment there are two processes in it, on one stack: the guard, which turns
+    into the reaper, and its child, which waits for that. Both are in the code that was
+    given, which says more.
+    """
+
+    def __init__(self, code, number):
+        # Private, or what a program wrote there would be executed elsewhere.
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        self.page = mmap.mmap(-1, mmap.PAGESIZE, flags, mmap.PROT_READ | mmap.PROT_WRITE)
+        self.page.write(code)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self.page))
+        protection = mmap.PROT_READ | mmap.PROT_EXEC
+        if libc.mprotect(ctypes.c_void_p(address), mmap.PAGESIZE, protection) != 0:
+            raise OSError(ctypes.get_errno(), "mprotect")
+        function = ctypes.PYFUNCTYPE(ctypes.c_long, *[ctypes.c_void_p] * 5)(address)
+        # In a new process namespace the first child is always number 2.
+        arguments = (ctypes.c_char_p * 3)(b"furl-guard", b"2", None)
+        variables, left = (ctypes.c_char_p * 1)(None), ctypes.c_int()
+        self.kept = arguments, variables, left
+        pointers = [ctypes.addressof(a) for a in self.kept]
+        self.start = functools.partial(function, REAPER.encode(), *pointers, number)
+        # What else the kernel knows of a thread of the C library's, and not of one that
+        # was not made by that.
+        head, size = ctypes.c_void_p(), ctypes.c_size_t()
+        call("robust list", GET_ROBUST_LIST, 0, ctypes.addressof(head), ctypes.addressof(size))
+        self.robust = head.value, size.value
+        self.sequences = restartable_sequences()
+
+    def fork(self):
+        """Returns zero in the program, and nowhere else."""
+        for fd in range(1, CONTROL):  # what the reaper shall not have
+            os.set_inheritable(fd, False)
+        result = self.start()
+        if result < 0:
+            raise OSError(-result, "clone")
+        for fd in range(1, QUESTIONS):
+            os.set_inheritable(fd, True)
+        if self.robust[0]:
+            call("robust list", SET_ROBUST_LIST, *self.robust)
+        if self.sequences:
+            call("rseq", RSEQ, self.sequences, RSEQ_SIZE, 0, RSEQ_SIGNATURE)
+        return result
+
+
+def restartable_sequences():
+    """Where the C library has a thread's restartable sequences, or zero."""
+    try:
+        size = ctypes.c_uint.in_dll(libc, "__rseq_size").value
+        offset = ctypes.c_ssize_t.in_dll(libc, "__rseq_offset").value
+    except ValueError:
+        return 0  # before glibc 2.35 there were none
+    return size and threading.get_ident() + offset
 
 
 def collect(program):
