@@ -1,0 +1,2 @@
+"""httpbin, entire and unchanged."""
+from httpbin import app  # noqa: F401
