@@ -35,7 +35,7 @@ func (s *Service) userAccess(ctx context.Context, in any) []authz.Access {
 	case *ListUsersRequest:
 		return one(ctx, "ListUsers", arn.User(account(ctx), orSlash(in.PathPrefix), ""), nil)
 	case *UpdateUserRequest:
-		return s.onUser(ctx, "UpdateUser", &in.UserName)
+		return s.renamingUser(ctx, in)
 	case *DeleteUserRequest:
 		return s.onUser(ctx, "DeleteUser", &in.UserName)
 	case *TagUserRequest:
@@ -105,7 +105,7 @@ func (s *Service) groupAccess(ctx context.Context, in any) []authz.Access {
 	case *ListGroupsRequest:
 		return one(ctx, "ListGroups", arn.Group(account(ctx), orSlash(in.PathPrefix), ""), nil)
 	case *UpdateGroupRequest:
-		return s.onGroup(ctx, "UpdateGroup", in.GroupName)
+		return s.renamingGroup(ctx, in)
 	case *DeleteGroupRequest:
 		return s.onGroup(ctx, "DeleteGroup", in.GroupName)
 	case *AddUserToGroupRequest:

@@ -33,13 +33,18 @@ const (
 )
 
 // keys are the issuer's, fetched where they are old or have none of this id.
-// When they cannot be fetched those that are there go on.
+// When they cannot be fetched those that are there go on. Fetching does not end
+// with ctx: whoever goes away must not have the others wait for the next attempt.
 func (v *Verifier) keys(ctx context.Context, set *keySet, id string) ([]key, error) {
 	if keys, fresh := set.current(v.now(), id); fresh {
 		return keys, nil
 	}
-	set.fetch.Lock()
-	defer set.fetch.Unlock()
+	select {
+	case set.turn <- struct{}{}:
+		defer func() { <-set.turn }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrKeys, ctx.Err())
+	}
 	keys, fresh := set.current(v.now(), id)
 	if fresh {
 		return keys, nil
@@ -47,7 +52,7 @@ func (v *Verifier) keys(ctx context.Context, set *keySet, id string) ([]key, err
 	if !set.try(v.now()) {
 		return nil, fmt.Errorf("%w: they could not be a moment ago", ErrKeys)
 	}
-	fetched, err := v.fetchKeys(ctx, set.issuer.URL)
+	fetched, err := v.fetchKeys(context.WithoutCancel(ctx), set.issuer.URL)
 	if err != nil {
 		if len(keys) > 0 {
 			return keys, nil

@@ -103,7 +103,7 @@ func New(o Options) *Verifier {
 		}
 	}
 	for _, one := range Merge(o.Issuers) {
-		v.issuers[one.URL] = &keySet{issuer: one}
+		v.issuers[one.URL] = &keySet{issuer: one, turn: make(chan struct{}, 1)}
 	}
 	return v
 }
@@ -160,7 +160,7 @@ func (e *TimeError) Error() string {
 type keySet struct {
 	issuer Issuer
 
-	fetch sync.Mutex // held while fetching, so that one does for all who wait
+	turn chan struct{} // of capacity 1, full while one fetches for all who wait
 
 	mu      sync.Mutex
 	keys    []key

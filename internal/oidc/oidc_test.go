@@ -1,8 +1,10 @@
 package oidc_test
 
 import (
+	"context"
 	"errors"
 	"maps"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -147,6 +149,32 @@ func TestKeysChange(t *testing.T) {
 	c.seconds.Add(2 * 3600)
 	if err := verify(second); err != nil {
 		t.Error("keys that are known, of an issuer that is down:", err)
+	}
+}
+
+// impatient is a client's transport that has the caller go away with every request.
+type impatient struct{ leave context.CancelFunc }
+
+func (i impatient) RoundTrip(r *http.Request) (*http.Response, error) {
+	i.leave()
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// Whoever goes away while the keys are fetched does not keep them from the others.
+func TestKeysAreFetchedForAll(t *testing.T) {
+	i, c := oidctest.New(t), new(clock)
+	one, err := oidc.ParseIssuer(i.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	v := oidc.New(oidc.Options{Issuers: []oidc.Issuer{one}, Now: c.now, HTTP: &http.Client{Transport: impatient{leave}}})
+	token := i.Token("ES256", claims(i.URL, nil))
+	if _, err := v.Verify(ctx, token); err != nil {
+		t.Error("the one who left:", err)
+	}
+	if _, err := v.Verify(t.Context(), token); err != nil {
+		t.Error("another:", err)
 	}
 }
 

@@ -181,7 +181,7 @@ func (p *Policy) PrincipalARNs() []string {
 
 // BindPrincipals returns a policy in which each user or role ARN that is a key of ids stands for the one entity
 // with that unique id (AIDA…, AROA…): after the entity is deleted and created anew under the same name, the
-// statement does not match it any more, as in AWS. ARNs that are not in ids go on matching by name.
+// statement does not match it any more, and after it is renamed it still does, as in AWS. ARNs that are not in ids go on matching by name.
 func (p *Policy) BindPrincipals(ids map[string]string) *Policy {
 	bound := *p
 	bound.statements = slices.Clone(p.statements)

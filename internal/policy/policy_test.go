@@ -121,6 +121,14 @@ func TestBindPrincipals(t *testing.T) {
 		})
 	}
 
+	renamed := user("robert")
+	renamed.ID = "AIDAOLD"
+	bound = parse(t, policy.Resource, version2012(`{"Effect":"Deny","Principal":{"AWS":"`+bob.ARN+`"},"Action":"*","Resource":"*"}`)).
+		BindPrincipals(map[string]string{bob.ARN: "AIDAOLD"})
+	if d := policy.Decide(policy.Input{Request: request(renamed), Resource: &policy.Source{Policy: bound}}); !d.ExplicitDeny {
+		t.Error("a Deny of a user is got around by another name")
+	}
+
 	role := session("r", "s")
 	doc = version2012(`{"Effect":"Allow","Principal":{"AWS":"` + role.IssuerARN + `"},"Action":"*","Resource":"*"},
 		{"Effect":"Deny","NotPrincipal":{"AWS":"` + role.IssuerARN + `"},"Action":"*","Resource":"*"}`)

@@ -113,6 +113,19 @@ func (p *principals) grants(caller *Principal, bounded bool) grant {
 	return noGrant
 }
 
+// byID is how directly a unique id names the caller.
+func (p *Principal) byID(id string) grant {
+	switch {
+	case p.uniqueID() != id:
+		return noGrant
+	case p.Type == User:
+		return directGrant
+	case p.Type == AssumedRole || p.Type == FederatedUser:
+		return issuerGrant
+	}
+	return noGrant
+}
+
 func (n *principalName) grants(caller *Principal) grant {
 	session := caller.Type == AssumedRole || caller.Type == FederatedUser
 	switch n.kind {
@@ -123,20 +136,17 @@ func (n *principalName) grants(caller *Principal) grant {
 			return accountGrant
 		}
 	case nameARN:
-		bound := n.boundID == "" || n.boundID == caller.uniqueID()
-		if caller.ARN == n.value && (session || caller.Type == User && bound) {
+		if n.boundID != "" { // whatever the entity is called by now: a rename must not lead around a Deny
+			return caller.byID(n.boundID)
+		}
+		if caller.ARN == n.value && (session || caller.Type == User) {
 			return directGrant
 		}
-		if caller.IssuerARN == n.value && session && bound {
+		if caller.IssuerARN == n.value && session {
 			return issuerGrant
 		}
 	case nameID:
-		if caller.Type == User && caller.uniqueID() == n.value {
-			return directGrant
-		}
-		if session && caller.uniqueID() == n.value {
-			return issuerGrant
-		}
+		return caller.byID(n.value)
 	case nameService:
 		if caller.Type == Service && caller.ARN == n.value {
 			return directGrant

@@ -35,7 +35,7 @@ type change struct {
 	// touched are the functions whose entries are this change's own copies.
 	touched map[string]*FunctionEntry
 	// touchedLayers are the same of layers.
-	touchedLayers map[string]bool
+	touchedLayers map[string]*LayerEntry
 }
 
 func newChange(prev *Snapshot, s *sealer) *change {
@@ -55,7 +55,7 @@ func newChange(prev *Snapshot, s *sealer) *change {
 		touched:     map[string]*FunctionEntry{},
 		logGroups:   newLogGroupChange(prev),
 
-		touchedLayers: map[string]bool{},
+		touchedLayers: map[string]*LayerEntry{},
 	}
 }
 
@@ -332,7 +332,7 @@ func (c *change) snapshot(rev store.Rev) *Snapshot {
 	c.next.keys = c.keys.ix
 	c.next.owned, c.next.revocations = c.owned.ix, c.revocations.ix
 	c.iam.finish(&c.next)
-	c.next.layers, c.next.provisioned = c.layers.ix, c.provisioned.ix
+	c.next.layers, c.next.provisioned = c.finishLayers(), c.provisioned.ix
 	return &c.next
 }
 

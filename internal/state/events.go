@@ -69,34 +69,12 @@ func EventQualifier(qualifier string) string {
 // remove it. ErrNotFound if the function, the version or the alias is gone.
 func (s *State) UpdateEventConfig(ctx context.Context, id FunctionID, qualifier string, change func(*EventConfig) (*EventConfig, error)) error {
 	qualifier = EventQualifier(qualifier)
-	key, parent := id.eventKey(qualifier), id.qualifierKey(qualifier)
-	return retry(ctx, func() error {
-		old, rev, err := read[EventConfig](ctx, s, key)
-		if errors.Is(err, ErrNotFound) {
-			old, rev = nil, store.Absent
-		} else if err != nil {
-			return err
-		}
-		next, err := change(old)
-		if err != nil || next == nil && old == nil {
-			return err
-		}
-		op := del(key)
+	return updateChild(ctx, s, id.qualifierKey(qualifier), id.eventKey(qualifier), func(c *EventConfig) (*EventConfig, error) {
+		next, err := change(c)
 		if next != nil {
 			next.V, next.Account, next.Region, next.Function, next.Qualifier = schema, id.Account, id.Region, id.Name, qualifier
-			if op, err = put(key, next); err != nil {
-				return err
-			}
 		}
-		err = s.commit(ctx, store.Txn{
-			If: []store.Cond{{Key: parent, Rev: store.Exists}, {Key: key, Rev: rev}},
-			Do: []store.Op{op},
-		})
-		var conflict *store.ConflictError
-		if errors.As(err, &conflict) && conflict.Key == parent {
-			return ErrNotFound
-		}
-		return err
+		return next, err
 	})
 }
 

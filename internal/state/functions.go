@@ -134,36 +134,11 @@ func (s *State) DeleteURL(ctx context.Context, id FunctionID, qualifier string) 
 // qualifier. It is given nil where there is none and returns nil to remove it.
 // ErrNotFound if the function, the version or the alias is gone.
 func (s *State) UpdatePolicy(ctx context.Context, id FunctionID, qualifier string, change func(*FunctionPolicy) (*FunctionPolicy, error)) error {
-	key, parent := id.policyKey(qualifier), id.qualifierKey(qualifier)
-	return retry(ctx, func() error {
-		old, rev, err := read[FunctionPolicy](ctx, s, key)
-		if errors.Is(err, ErrNotFound) {
-			old, rev = nil, store.Absent
-		} else if err != nil {
-			return err
-		}
-		next, err := change(old)
-		if err != nil {
-			return err
-		}
-		if next == nil && old == nil {
-			return nil
-		}
-		op := del(key)
+	return updateChild(ctx, s, id.qualifierKey(qualifier), id.policyKey(qualifier), func(p *FunctionPolicy) (*FunctionPolicy, error) {
+		next, err := change(p)
 		if next != nil {
 			next.V, next.Account, next.Region, next.Function, next.Qualifier = schema, id.Account, id.Region, id.Name, qualifier
-			if op, err = put(key, next); err != nil {
-				return err
-			}
 		}
-		err = s.commit(ctx, store.Txn{
-			If: []store.Cond{{Key: parent, Rev: store.Exists}, {Key: key, Rev: rev}},
-			Do: []store.Op{op},
-		})
-		var conflict *store.ConflictError
-		if errors.As(err, &conflict) && conflict.Key == parent {
-			return ErrNotFound
-		}
-		return err
+		return next, err
 	})
 }

@@ -239,13 +239,6 @@ func (s *Snapshot) CompiledPolicy(policyARN string) *policy.Policy {
 	return nil
 }
 
-// ManagedSource is CompiledPolicy with its name for explanations; false if there
-// is none of that ARN.
-func (s *Snapshot) ManagedSource(policyARN string) (policy.Source, bool) {
-	p := s.CompiledPolicy(policyARN)
-	return policy.Source{Name: "managed policy " + policyARN, Policy: p}, p != nil
-}
-
 // Alias returns an account's alias, empty if it has none.
 func (s *Snapshot) Alias(account string) string {
 	if n, ok := s.accounts.get(s.seed, accountKey(account)); ok {

@@ -282,3 +282,37 @@ func TestRenamedUserKeepsItsKeys(t *testing.T) {
 		t.Errorf("a deleted key was used last %+v", u)
 	}
 }
+
+// What a role was used for goes with the role, even when it was noted just before.
+func TestUseOfADeletedRoleIsForgotten(t *testing.T) {
+	o, ctx := open(t), t.Context()
+	role := &state.Role{Account: account, Name: "r", Path: "/", ID: "AROA234567ABCDEFGHIJK",
+		Trust: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`}
+	if err := o.CreateRole(ctx, role); err != nil {
+		t.Fatal(err)
+	}
+	note := func(at int64) {
+		o.NoteUse(role.ID, "lambda", region, time.Unix(at, 0))
+		if err := o.FlushUses(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	records := func() int {
+		recs, err := o.store.List(ctx, "use/", "", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(recs)
+	}
+	note(1_700_000_000)
+	if n := records(); n != 1 {
+		t.Errorf("%d uses are written down, want the role's", n)
+	}
+	if err := o.DeleteRole(ctx, account, "r", func(*state.Role) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	note(1_700_009_000)
+	if n := records(); n != 0 || o.LastUse(role.ID) != nil {
+		t.Errorf("%d uses are left of a role that is gone", n)
+	}
+}

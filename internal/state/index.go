@@ -3,6 +3,7 @@ package state
 import (
 	"hash/maphash"
 	"iter"
+	"reflect"
 )
 
 // shardCount is a compromise: a change copies one shard and the array of
@@ -44,6 +45,31 @@ func (ix index[V]) all() iter.Seq2[string, V] {
 			}
 		}
 	}
+}
+
+// without yields the entries of an earlier index that this one has not. It passes
+// over what both share, so that the entries of few shards are looked at.
+func (ix index[V]) without(seed maphash.Seed, earlier index[V]) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		if earlier.shards == nil || earlier.shards == ix.shards {
+			return
+		}
+		for i, shard := range earlier.shards {
+			if ix.shards != nil && sameMap(shard, ix.shards[i]) {
+				continue
+			}
+			for k, v := range shard {
+				if _, still := ix.get(seed, k); !still && !yield(k, v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// sameMap reports whether two shards are one and the same map.
+func sameMap[V any](a, b map[string]V) bool {
+	return reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
 }
 
 // edit makes a changed copy of an index: the shards it touches are its own,

@@ -51,6 +51,12 @@ func TestIndexAgainstMap(t *testing.T) {
 				t.Fatalf("generation %d: get(%q) = %d, %v; want %d", i, k, got, ok, want)
 			}
 		}
+		earlier := generations[rng.IntN(i+1)]
+		gone := maps.Clone(earlier.want)
+		maps.DeleteFunc(gone, func(k string, _ int) bool { _, still := g.want[k]; return still })
+		if got := maps.Collect(g.ix.without(hash, earlier.ix)); !maps.Equal(got, gone) {
+			t.Fatalf("generation %d is without %v of an earlier one, want %v", i, got, gone)
+		}
 		if _, ok := g.ix.get(hash, "nobody"); ok {
 			t.Fatal("an absent key is found")
 		}

@@ -184,23 +184,25 @@ func (c *change) applyLayer(rec store.Rec, token []string) error {
 	if len(token) != 3 && (len(token) != 5 || token[3] != "ve") {
 		return fmt.Errorf("a layer's key that this version of furl does not know")
 	}
-	e := c.touchLayer(LayerID{token[0], token[1], token[2]}.key())
+	key := LayerID{token[0], token[1], token[2]}.key()
 	if len(token) == 3 {
-		l, err := decodeOrNil[Layer](rec)
-		e.Layer = l
+		l, err := decode[Layer](rec) // never deleted
+		if err == nil {
+			c.touchLayer(key).Layer = l
+		}
 		return err
 	}
 	number, err := strconv.ParseInt(token[4], 10, 64)
 	if err != nil {
 		return fmt.Errorf("a layer version's number: %w", err)
 	}
-	v, err := decodeOrNil[LayerVersion](rec)
+	if rec.Val == nil {
+		delete(c.touchLayer(key).Versions, number)
+		return nil
+	}
+	v, err := decode[LayerVersion](rec)
 	if err != nil {
 		return err
-	}
-	if v == nil {
-		delete(e.Versions, number)
-		return nil
 	}
 	entry := &LayerVersionEntry{Record: v}
 	if v.Policy != "" {
@@ -210,28 +212,30 @@ func (c *change) applyLayer(rec store.Rec, token []string) error {
 		}
 		entry.Policy = &policy.Source{Name: "policy of " + v.ARN(), Policy: compiled}
 	}
-	e.Versions[number] = entry
+	c.touchLayer(key).Versions[number] = entry
 	return nil
 }
 
 // touchLayer returns the change's own copy of a layer's entry.
 func (c *change) touchLayer(key string) *LayerEntry {
+	if e, ok := c.touchedLayers[key]; ok {
+		return e
+	}
 	e := &LayerEntry{Versions: map[int64]*LayerVersionEntry{}}
 	if old, had := c.layers.get(key); had {
-		if c.touchedLayers[key] {
-			return old
-		}
 		e.Layer, e.Versions = old.Layer, maps.Clone(old.Versions)
 	}
-	c.touchedLayers[key] = true
+	c.touchedLayers[key] = e
 	c.layers.set(key, e)
 	return e
 }
 
-// decodeOrNil is decode for a record that may have been deleted.
-func decodeOrNil[T any](rec store.Rec) (*T, error) {
-	if rec.Val == nil {
-		return nil, nil
+// finishLayers returns the layers after the change.
+func (c *change) finishLayers() index[*LayerEntry] {
+	for key, e := range c.touchedLayers {
+		if e.Layer == nil { // a version without its layer: they are written together
+			c.layers.del(key)
+		}
 	}
-	return decode[T](rec)
+	return c.layers.ix
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"cmp"
 	"hash/maphash"
+	"iter"
 	"slices"
 	"strings"
 
@@ -145,6 +146,18 @@ func (s *Snapshot) AllFunctions() []*FunctionEntry {
 		all = append(all, f)
 	}
 	return all
+}
+
+// Deleted yields the functions of an earlier snapshot that are gone, in no
+// particular order. One that was made anew under its name is not.
+func (s *Snapshot) Deleted(earlier *Snapshot) iter.Seq[*FunctionEntry] {
+	return func(yield func(*FunctionEntry) bool) {
+		for _, f := range s.functions.without(s.seed, earlier.functions) {
+			if !yield(f) {
+				return
+			}
+		}
+	}
 }
 
 // Counts returns the number of functions and of function URLs.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"furl/internal/state"
+	"furl/internal/store"
 	"furl/internal/store/sqlite"
 )
 
@@ -367,6 +368,32 @@ func TestSubscribersSeeEveryChangeInOrder(t *testing.T) {
 	if last := chain[len(chain)-1]; last != o.Snapshot() || len(last.Functions(account, region)) != 10 {
 		t.Errorf("the last snapshot shows %d functions, want 10", len(last.Functions(account, region)))
 	}
+}
+
+// A record that is not understood changes nothing, whatever else its commit changed.
+func TestDamagedLayerRecordChangesNothing(t *testing.T) {
+	o, ctx := open(t), t.Context()
+	v := &state.LayerVersion{Account: account, Region: region, Layer: "libs", CodeBlob: "00"}
+	if err := o.PublishLayer(ctx, v); err != nil {
+		t.Fatal(err)
+	}
+	const key = "ly/" + account + "/" + region + "/libs"
+	before := o.Snapshot().Layer(v.ID()).Layer
+	seen := make(chan *state.Snapshot, 1)
+	o.Subscribe(func(_, next *state.Snapshot) { seen <- next })
+	txn := txnPut(key, `{"v":99}`)
+	txn.Do = append(txn.Do, txnPut("ly/"+account+"/"+region+"/orphan/ve/1", `{"v":1,"account":"`+account+`","region":"`+region+`","layer":"orphan","number":1}`).Do...)
+	if _, err := o.store.Commit(ctx, txn); err != nil {
+		t.Fatal(err)
+	}
+	snap := <-seen
+	if layers := snap.Layers(account, region); len(layers) != 1 || layers[0].Layer != before || len(layers[0].Versions) != 1 {
+		t.Errorf("%+v", layers)
+	}
+	if _, err := o.store.Commit(ctx, store.Txn{Do: []store.Op{txnPut(key, `{"v":1,"account":"`+account+`","region":"`+region+`","name":"libs","published":1}`).Do[0]}}); err != nil {
+		t.Fatal(err)
+	}
+	<-seen
 }
 
 func TestUnknownRecordRefusesToOpen(t *testing.T) {

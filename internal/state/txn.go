@@ -82,6 +82,39 @@ func update[T any](ctx context.Context, s *State, key string, change func(*T) er
 	return out, nil
 }
 
+// updateChild is update for a record that belongs to another and may be absent:
+// change is given nil where it is, and returns nil to remove it. ErrNotFound if
+// the parent is gone.
+func updateChild[T any](ctx context.Context, s *State, parent, key string, change func(*T) (*T, error)) error {
+	return retry(ctx, func() error {
+		old, rev, err := read[T](ctx, s, key)
+		if errors.Is(err, ErrNotFound) {
+			old, rev = nil, store.Absent
+		} else if err != nil {
+			return err
+		}
+		next, err := change(old)
+		if err != nil || next == nil && old == nil {
+			return err
+		}
+		op := del(key)
+		if next != nil {
+			if op, err = put(key, next); err != nil {
+				return err
+			}
+		}
+		err = s.commit(ctx, store.Txn{
+			If: []store.Cond{{Key: parent, Rev: store.Exists}, {Key: key, Rev: rev}},
+			Do: []store.Op{op},
+		})
+		var conflict *store.ConflictError
+		if errors.As(err, &conflict) && conflict.Key == parent {
+			return ErrNotFound
+		}
+		return err
+	})
+}
+
 // read gets a record as it is in the store now.
 func read[T any](ctx context.Context, s *State, key string) (*T, store.Rev, error) {
 	recs, err := s.store.Get(ctx, key)

@@ -61,6 +61,7 @@ func (s *State) LastUse(id string) *Used {
 // there.
 func (s *State) FlushUses(ctx context.Context) error {
 	var failed error
+	owners := s.owners()
 	for id, v := range s.uses.latest.Range {
 		u := v.(*atomic.Pointer[Used]).Load()
 		if u == nil {
@@ -71,27 +72,41 @@ func (s *State) FlushUses(ctx context.Context) error {
 			s.uses.latest.CompareAndDelete(id, v) // nothing since the last flush
 			continue
 		}
-		if err := s.writeUse(ctx, u); err != nil {
+		if err := s.writeUse(ctx, u, owners(u.ID)); err != nil {
 			failed = errors.Join(failed, err)
 		}
 	}
 	return failed
 }
 
-// writeUse writes one use. The record of a key goes with the key, so it is
-// written only while the key is there.
-func (s *State) writeUse(ctx context.Context, u *Used) error {
+// owners returns what finds the record that a use belongs to: the role of that
+// unique id, else the access key. Roles are looked through once.
+func (s *State) owners() func(id string) string {
+	roles := map[string]string{}
+	for key, r := range s.Snapshot().roles.all() {
+		roles[r.Role.ID] = key
+	}
+	return func(id string) string {
+		if key, ok := roles[id]; ok {
+			return key
+		}
+		return accessKeyKey(id)
+	}
+}
+
+// writeUse writes one use. The record goes with the key or the role, so it is
+// written only while its owner is there.
+func (s *State) writeUse(ctx context.Context, u *Used, owner string) error {
 	u = &Used{V: schema, ID: u.ID, At: u.At, Service: u.Service, Region: u.Region}
 	op, err := put(usedKey(u.ID), u)
 	if err != nil {
 		return err
 	}
-	txn := store.Txn{Do: []store.Op{op}}
-	if len(u.ID) == len("AKIA")+16 {
-		txn.If = []store.Cond{{Key: accessKeyKey(u.ID), Rev: store.Exists}}
-	}
-	err = s.commit(ctx, txn)
-	if errors.Is(err, store.ErrConflict) { // the key is gone
+	err = s.commit(ctx, store.Txn{
+		If: []store.Cond{{Key: owner, Rev: store.Exists}},
+		Do: []store.Op{op},
+	})
+	if errors.Is(err, store.ErrConflict) { // the owner is gone
 		s.uses.latest.Delete(u.ID)
 		return nil
 	}

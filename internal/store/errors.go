@@ -55,7 +55,7 @@ func describe(r Rev) string {
 }
 
 // DamagedError says that something in the store is not what was written.
-// Nothing was served of it and nothing was changed.
+// Nothing of it was served.
 type DamagedError struct {
 	What string // e.g. `record "fn/…"`
 }

@@ -164,7 +164,8 @@ type Queue interface {
 	// Claim gives up to n due jobs whose Fn the filter accepts (nil accepts
 	// all), longest due first, to node for the time of lease. Of several
 	// callers only one gets a job. When the lease runs out before Finish or
-	// Retry, the job can be claimed again. The filter must not call the store.
+	// Retry, the job can be claimed again. A job that is damaged is given to
+	// nobody and stays in the queue. The filter must not call the store.
 	Claim(ctx context.Context, node string, fn func(string) bool, n int, lease time.Duration) ([]Job, error)
 
 	// Retry puts a claimed job back, to be claimed at due or later. The

@@ -15,8 +15,8 @@ import (
 type statements struct {
 	all []*sql.Stmt
 
-	revision, below, put, remove, save, reap                              *sql.Stmt
-	hasJob, addJob, finishJob, claimJob, retryJob, extendJob, releaseJobs *sql.Stmt
+	revision, below, put, remove, save, reap                                        *sql.Stmt
+	hasJob, addJob, finishJob, claimJob, asideJob, retryJob, extendJob, releaseJobs *sql.Stmt
 }
 
 // prepare prepares all; after an error too, close is needed.
@@ -39,6 +39,7 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&s.finishJob, `DELETE FROM job WHERE id = ?`},
 		{&s.claimJob, `UPDATE job SET due = ?, owner = ?, attempt = attempt + 1 WHERE id = ? AND due <= ?
 			RETURNING fn, expires, attempt, crc, body`},
+		{&s.asideJob, `UPDATE job SET due = ?, owner = ? WHERE id = ?`},
 		{&s.retryJob, `UPDATE job SET due = ?, owner = '' WHERE id = ?`},
 		{&s.extendJob, `UPDATE job SET due = ? WHERE id = ? AND owner = ?`},
 		{&s.releaseJobs, `UPDATE job SET due = ?, owner = '' WHERE owner = ?`},

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,8 +38,15 @@ const (
 	claimRounds = 100
 )
 
+// aside is the owner of jobs that are damaged, and never is when they are due: they
+// stay for whoever repairs them, and nobody claims them again. No node has this name.
+const aside = "(damaged)"
+
+var never = time.UnixMilli(1<<53 - 1)
+
 // Claim implements store.Queue. Looking for jobs is left to the readers; the
-// writer then takes those that nobody else has taken meanwhile.
+// writer then takes those that nobody else has taken meanwhile. What it finds
+// damaged it sets aside, and says so in the log: the jobs behind it are sound.
 func (s *Store) Claim(ctx context.Context, node string, fn func(string) bool, n int, lease time.Duration) ([]store.Job, error) {
 	ctx, leave, err := s.enter(ctx)
 	if err != nil {
@@ -108,13 +116,18 @@ func (s *Store) take(ctx context.Context, found []candidate, n int, node string,
 	}
 	now := s.now()
 	var jobs []store.Job
+	var damaged []string
 	err := s.write.submit(ctx, func(b *batch) error {
-		jobs = nil // of an earlier try
+		jobs, damaged = nil, nil // of an earlier try
 		for _, c := range found {
 			if len(jobs) == n {
 				return nil
 			}
 			job, ok, err := b.claim(c.id, node, now, now.Add(lease))
+			if _, is := errors.AsType[*store.DamagedError](err); is {
+				damaged = append(damaged, c.id)
+				_, err = b.exec(b.stmt.asideJob, millis(never), aside, c.id)
+			}
 			if err != nil {
 				return fmt.Errorf("claim job %q: %w", c.id, err)
 			}
@@ -126,6 +139,10 @@ func (s *Store) take(ctx context.Context, found []candidate, n int, node string,
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, id := range damaged {
+		err := &store.DamagedError{What: fmt.Sprintf("job %q", id)}
+		s.logger.Error("a damaged job was set aside; it stays in the queue and does not run", "err", err)
 	}
 	return jobs, nil
 }
@@ -148,10 +165,13 @@ func (b *batch) claim(id, node string, now, until time.Time) (store.Job, bool, e
 		return store.Job{}, false, err
 	}
 	j.Expires = fromMillis(expires)
+	if err := rows.Close(); err != nil {
+		return store.Job{}, false, err
+	}
 	if crc != jobChecksum(j) {
 		return store.Job{}, false, &store.DamagedError{What: fmt.Sprintf("job %q", id)}
 	}
-	return j, true, rows.Close()
+	return j, true, nil
 }
 
 // Retry implements store.Queue.
