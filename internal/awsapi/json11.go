@@ -1,8 +1,6 @@
 package awsapi
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"reflect"
@@ -68,27 +66,13 @@ func (json11) decodeError(rp *reply) (*Error, error) {
 	if rp.status >= 500 {
 		e.Fault = Receiver
 	}
-	var members map[string]any
-	if err := json.Unmarshal(rp.body, &members); err != nil {
-		return e, fmt.Errorf("awsapi: decode the error: %w", err)
-	}
-	for name, value := range members {
-		s, ok := value.(string)
-		switch {
-		case !ok:
-		case name == typeMember:
-			_, after, qualified := strings.Cut(s, "#") // namespace#Code
-			if !qualified {
-				after = s
-			}
-			e.Code = after
-		case name == "message", name == "Message":
-			e.Message, e.MessageMember = s, name
-		default:
-			e = e.WithMember(name, s)
+	return e, e.decodeMembers(rp.body, func(name, value string) bool {
+		if name != typeMember {
+			return false
 		}
-	}
-	return e, nil
+		e.Code = value[strings.IndexByte(value, '#')+1:] // namespace#Code
+		return true
+	})
 }
 
 // target finds the operation of the JSON-1.1 protocol by its header.

@@ -204,21 +204,31 @@ func (restJSON) decodeError(rp *reply) (*Error, error) {
 	if rp.status >= 500 {
 		e.Fault = Receiver
 	}
+	return e, e.decodeMembers(rp.body, func(name, value string) bool {
+		if name != "Type" {
+			return false
+		}
+		e.Type = value
+		return true
+	})
+}
+
+// decodeMembers reads the members of an error from its JSON. own takes those
+// that a protocol gives a meaning, and reports whether it did.
+func (e *Error) decodeMembers(body []byte, own func(name, value string) bool) error {
 	var members map[string]any
-	if err := json.Unmarshal(rp.body, &members); err != nil {
-		return e, fmt.Errorf("awsapi: decode the error: %w", err)
+	if err := json.Unmarshal(body, &members); err != nil {
+		return fmt.Errorf("awsapi: decode the error: %w", err)
 	}
 	for name, value := range members {
 		s, ok := value.(string)
 		switch {
-		case !ok:
-		case name == "Type":
-			e.Type = s
+		case !ok || own(name, s):
 		case name == "message", name == "Message":
 			e.Message, e.MessageMember = s, name
 		default:
-			e = e.WithMember(name, s)
+			e.WithMember(name, s)
 		}
 	}
-	return e, nil
+	return nil
 }

@@ -133,6 +133,11 @@ func TestPolicies(t *testing.T) {
 	if e, ok := errors.AsType[*awsapi.Error](err); !ok || e.Code != "AccessDeniedException" {
 		t.Errorf("another account's group: %v", err)
 	}
+	// The key of a group of theirs in the files is the name of no group here.
+	for _, name := range []string{"444455556666:us-east-1:/app/a", groupARN + "444455556666:us-east-1:/app/a"} {
+		_, err = h.as(t, h.Root).FilterLogEvents(ctx, &cwlogs.FilterLogEventsRequest{LogGroupIdentifier: &name})
+		refused(t, err, "ResourceNotFoundException", "The specified log group does not exist.")
+	}
 	page, err := other.DescribeLogGroups(ctx, &cwlogs.DescribeLogGroupsRequest{})
 	if must(t, err); len(page.LogGroups) != 1 || *page.LogGroups[0].LogGroupArn != "arn:aws:logs:us-east-1:444455556666:log-group:/app/a" {
 		t.Errorf("%+v", page.LogGroups)

@@ -3,13 +3,12 @@ package cwlogs
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"math/big"
 	"slices"
 	"strings"
 	"time"
-
-	"encoding/hex"
 
 	"furl/internal/awsapi"
 	"furl/internal/logs"
@@ -33,11 +32,8 @@ func (s *Service) PutLogEvents(ctx context.Context, in *PutLogEventsRequest) (*P
 	if err != nil {
 		return nil, err
 	}
-	switch exists, err := s.hasStream(ctx, g, in.LogStreamName); {
-	case err != nil:
+	if err := s.wantStream(ctx, g, in.LogStreamName); err != nil {
 		return nil, err
-	case !exists:
-		return nil, noStream()
 	}
 	now := s.now()
 	accepted, rejected, err := sortOut(in.LogEvents, now, days(g.RetentionDays))
@@ -119,11 +115,8 @@ func (s *Service) GetLogEvents(ctx context.Context, in *GetLogEventsRequest) (*G
 	if err != nil {
 		return nil, err
 	}
-	switch exists, err := s.hasStream(ctx, g, in.LogStreamName); {
-	case err != nil:
+	if err := s.wantStream(ctx, g, in.LogStreamName); err != nil {
 		return nil, err
-	case !exists:
-		return nil, noStream()
 	}
 	q := logs.Query{
 		Group: g.key, Streams: []string{in.LogStreamName}, Limit: value(in.Limit),
@@ -236,11 +229,8 @@ func (s *Service) FilterLogEvents(ctx context.Context, in *FilterLogEventsReques
 		return nil, err
 	}
 	for _, name := range in.LogStreamNames {
-		switch exists, err := s.hasStream(ctx, g, name); {
-		case err != nil:
+		if err := s.wantStream(ctx, g, name); err != nil {
 			return nil, err
-		case !exists:
-			return nil, noStream()
 		}
 	}
 	q := logs.Query{

@@ -25,6 +25,8 @@ func (s *Service) StartLiveTail(ctx context.Context, in *StartLiveTailRequest, o
 	if err != nil {
 		return err
 	}
+	t := s.newTail(ctx, queries) // what comes after the client has heard of the session is in it
+	defer t.close()
 	if err := out.Begin(&StartLiveTailResponse{}); err != nil {
 		return err
 	}
@@ -36,8 +38,6 @@ func (s *Service) StartLiveTail(ctx context.Context, in *StartLiveTailRequest, o
 	if err != nil {
 		return err
 	}
-	t := s.newTail(ctx, queries)
-	defer t.close()
 	tick, over := time.NewTicker(tailEvery), time.NewTimer(tailSession)
 	defer tick.Stop()
 	defer over.Stop()
@@ -110,8 +110,9 @@ func (s *Service) newTail(ctx context.Context, queries []tailQuery) *tail {
 	ctx, stop := context.WithCancel(ctx)
 	t := &tail{stop: stop, ended: make(chan struct{})}
 	for _, q := range queries {
+		entries := s.logs.Follow(ctx, q.Query)
 		t.followed.Go(func() {
-			for e, err := range s.logs.Follow(ctx, q.Query) {
+			for e, err := range entries {
 				if err != nil {
 					s.logger.Warn("a live tail ends early", "log_group", q.Group, "err", err)
 					return

@@ -152,6 +152,9 @@ type group struct {
 
 // find returns a log group, or the error that there is none.
 func (s *Service) find(id state.LogGroupID) (*group, error) {
+	if strings.Contains(id.Name, ":") { // an identifier may hold one, but such a name would be another account's key
+		return nil, noGroup()
+	}
 	g := &group{id: id, key: s.home.Group(id)}
 	if e := s.state.Snapshot().LogGroup(id); e != nil {
 		g.LogGroup, g.streams, g.held = e.Group, e.Streams, true

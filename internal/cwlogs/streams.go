@@ -47,11 +47,8 @@ func (s *Service) DeleteLogStream(ctx context.Context, in *DeleteLogStreamReques
 	if g.Protected {
 		return ValidationException("Log group deletion protection is enabled. Disable it before you delete the log stream.")
 	}
-	switch exists, err := s.hasStream(ctx, g, in.LogStreamName); {
-	case err != nil:
+	if err := s.wantStream(ctx, g, in.LogStreamName); err != nil {
 		return err
-	case !exists:
-		return noStream()
 	}
 	if err := s.logs.DeleteStream(ctx, g.key, in.LogStreamName); err != nil && !errors.Is(err, logs.ErrNoGroup) {
 		return err
@@ -69,6 +66,15 @@ func (s *Service) hasStream(ctx context.Context, g *group, name string) (bool, e
 		return false, nil
 	}
 	return has, err
+}
+
+// wantStream refuses a stream that a group has not.
+func (s *Service) wantStream(ctx context.Context, g *group, name string) error {
+	has, err := s.hasStream(ctx, g, name)
+	if err == nil && !has {
+		return noStream()
+	}
+	return err
 }
 
 // stream is a log stream: with a record, with events, or both.

@@ -11,11 +11,16 @@ const lookEvery = 500 * time.Millisecond
 
 // Follow returns the events that a query selects, and then new ones as they are appended, until ctx ends, which is no
 // error. They come in the order of arrival, not of time: an event that arrives late is not missed. A group need not exist
-// yet. Query.Token sets where to begin; Query.End, Limit and Backward have no meaning here. After an error nothing
-// follows.
+// yet. Query.Token sets where to begin, and with Query.Fresh what is new is what comes after this call, however late its
+// result is read; Query.End, Limit and Backward have no meaning here. After an error nothing follows.
 func (l *Log) Follow(ctx context.Context, q Query) iter.Seq2[Entry, error] {
+	var begin follower
+	if q.Fresh {
+		begin = l.present(q.Group)
+	}
 	return func(yield func(Entry, error) bool) {
-		f := follower{log: l, q: &q, yield: yield}
+		f := begin
+		f.log, f.q, f.yield = l, &q, yield
 		defer f.reader.close()
 		if q.Token != "" {
 			after, err := parseToken(q.Token)
@@ -26,9 +31,6 @@ func (l *Log) Follow(ctx context.Context, q Query) iter.Seq2[Entry, error] {
 			f.id, f.at, f.skip = after.id, after.at, true
 		}
 		f.first, _ = q.window()
-		if q.Fresh {
-			f.skipPresent()
-		}
 		for {
 			err := f.step(ctx)
 			if ctx.Err() != nil || f.done {
@@ -57,18 +59,19 @@ type follower struct {
 	done  bool // the reader has had enough
 }
 
-// skipPresent moves to the end of what is there.
-func (f *follower) skipPresent() {
-	g := f.log.lookup(f.q.Group)
+// present is the place at the end of what a group holds.
+func (l *Log) present(name string) follower {
+	g := l.lookup(name)
 	if g == nil {
-		return
+		return follower{}
 	}
-	f.group = g
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	f := follower{group: g}
 	if n := len(g.segments); n > 0 {
 		f.id, f.at = g.segments[n-1].id, g.segments[n-1].size()
 	}
+	return f
 }
 
 // step reads to the end of what is there and waits for more.
