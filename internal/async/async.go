@@ -202,25 +202,24 @@ func (r *Runner) pause() time.Duration {
 // claims no more than those: of a function with a long queue the next is found at
 // once, but to find that there is no other function's takes a look at all.
 func (r *Runner) claimAll() {
-	for n := 0; ; n++ {
-		r.mu.Lock()
-		most := r.freed
-		if r.woken {
-			most = r.o.Concurrency
-		}
-		if n >= most || len(r.running) >= r.o.Concurrency || r.ctx.Err() != nil {
-			r.woken, r.freed = false, max(0, r.freed-n)
-			r.mu.Unlock()
-			return
-		}
-		r.mu.Unlock()
-		if !r.claim() {
-			r.mu.Lock()
-			r.woken, r.freed = false, 0
-			r.mu.Unlock()
+	for range r.wanted() {
+		if r.Running() >= r.o.Concurrency || r.ctx.Err() != nil || !r.claim() {
 			return
 		}
 	}
+}
+
+// wanted is how many events to look for. What happens from now on is for the next
+// look: the event that it is about may come after this one.
+func (r *Runner) wanted() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	most := r.freed
+	if r.woken {
+		most = r.o.Concurrency
+	}
+	r.woken, r.freed = false, 0
+	return most
 }
 
 // claim claims one event and has it handled; false if there is none.

@@ -18,6 +18,7 @@ import (
 	"furl/internal/authz/authztest"
 	"furl/internal/environment"
 	"furl/internal/state"
+	"furl/internal/store"
 )
 
 const prefix = "arn:aws:lambda:us-east-1:111122223333:function:"
@@ -37,6 +38,7 @@ type stage struct {
 	t      *testing.T
 	start  time.Time
 	runner *async.Runner
+	queue  store.Queue // the store's, unless a test puts another before it
 
 	mu    sync.Mutex
 	calls []call
@@ -51,6 +53,7 @@ func onStage(t *testing.T, f func(s *stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{House: authztest.New(t, false), t: t, start: time.Now(), denied: map[string]bool{}, counts: map[string]int{}}
+		s.queue = s.Store
 		s.run("local")
 		f(s)
 		s.close(context.Background())
@@ -60,7 +63,7 @@ func onStage(t *testing.T, f func(s *stage)) {
 func (s *stage) run(node string) {
 	s.t.Helper()
 	runner, err := async.New(s.t.Context(), async.Options{
-		State: s.State, Queue: s.Store, Node: node, Invoke: s.invoke, Concurrency: 4, PerFunction: 2, Counter: s,
+		State: s.State, Queue: s.queue, Node: node, Invoke: s.invoke, Concurrency: 4, PerFunction: 2, Counter: s,
 		MayInvoke: func(role string, _ *state.FunctionEntry, _ string) bool { return !s.denied[role] },
 		Access:    slog.New(slog.DiscardHandler), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})

@@ -3,10 +3,12 @@ package async_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
 	"furl/internal/environment"
+	"furl/internal/store"
 )
 
 // gate is an answer that waits until it is told to go on.
@@ -30,7 +32,13 @@ func TestConcurrency(t *testing.T) {
 			s.send("busy", "", fmt.Sprint("b", i), `{}`)
 			s.send("one", "", fmt.Sprint("o", i), `{}`)
 		}
-		s.expect(time.Minute, "0s busy:$LATEST", "0s one:$LATEST", "0s busy:$LATEST")
+		begun := map[string]int{} // in whatever order
+		for _, c := range s.after(time.Minute) {
+			begun[c.function]++
+		}
+		if want := map[string]int{"busy:$LATEST": 2, "one:$LATEST": 1}; !maps.Equal(begun, want) {
+			t.Errorf("%v have begun, want %v", begun, want)
+		}
 		if n := s.runner.Running(); n != 3 {
 			t.Errorf("%d are running", n)
 		}
@@ -44,6 +52,41 @@ func TestConcurrency(t *testing.T) {
 			t.Errorf("%d calls", len(calls))
 		}
 		s.queued(0)
+	})
+}
+
+// lateQueue is a queue into which an event comes right after it was found empty.
+type lateQueue struct {
+	store.Queue
+	late func()
+}
+
+func (q *lateQueue) Claim(ctx context.Context, node string, allow func(string) bool, n int, lease time.Duration) ([]store.Job, error) {
+	jobs, err := q.Queue.Claim(ctx, node, allow, n, lease)
+	if late := q.late; err == nil && len(jobs) == 0 && late != nil {
+		q.late = nil
+		late()
+	}
+	return jobs, err
+}
+
+// An event that comes while the queue is looked at does not wait for the next look.
+func TestEventDuringALook(t *testing.T) {
+	onStage(t, func(s *stage) {
+		s.close(context.Background())
+		s.function("f")
+		looked := make(chan struct{})
+		go func() {
+			<-looked
+			s.send("f", "", "r1", `{}`)
+			looked <- struct{}{}
+		}()
+		s.queue = &lateQueue{Queue: s.Store, late: func() {
+			looked <- struct{}{}
+			<-looked
+		}}
+		s.run("local")
+		s.expect(0, "0s f:$LATEST")
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -138,10 +139,10 @@ func (a *activator) activateLatest(ctx context.Context, f *state.FunctionEntry) 
 	if !unfinished(&f.Function.Latest) {
 		return nil
 	}
-	blob := f.Function.Latest.CodeBlob
-	return a.ready(ctx, &f.Function.Latest, func(ready bool) error {
+	was := &f.Function.Latest
+	return a.ready(ctx, was, func(ready bool) error {
 		_, err := a.state.UpdateFunction(ctx, f.Function.ID(), func(f *state.Function) error {
-			if f.Latest.CodeBlob == blob && unfinished(&f.Latest) { // else newer code, which has its own turn
+			if sameCode(&f.Latest, was) && unfinished(&f.Latest) { // else newer code, which has its own turn
 				settle(&f.Latest, ready)
 				f.Latest.RevisionID = uuid.NewString() // a published version keeps its own (recorded)
 			}
@@ -154,13 +155,18 @@ func (a *activator) activateLatest(ctx context.Context, f *state.FunctionEntry) 
 func (a *activator) activateVersion(ctx context.Context, id state.FunctionID, v *state.Version) error {
 	return a.ready(ctx, v, func(ready bool) error {
 		_, err := a.state.UpdateVersion(ctx, id, v.Number, func(now *state.Version) error {
-			if now.CodeBlob == v.CodeBlob { // else the function was made anew under its name
+			if sameCode(now, v) { // else the function was made anew under its name
 				settle(now, ready)
 			}
 			return nil
 		})
 		return err
 	})
+}
+
+// sameCode reports whether two versions run from the same package and layers.
+func sameCode(a, b *state.Version) bool {
+	return a.CodeBlob == b.CodeBlob && slices.Equal(a.Layers, b.Layers)
 }
 
 // ready makes a version's code ready on this node and has the outcome recorded.

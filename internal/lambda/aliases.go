@@ -166,13 +166,9 @@ func (s *Service) DeleteAlias(ctx context.Context, in *DeleteAliasRequest) error
 
 // ListAliases lists a function's aliases by name, or those that lead to a version.
 func (s *Service) ListAliases(ctx context.Context, in *ListAliasesRequest) (*ListAliasesResponse, error) {
-	r, err := s.findUnqualified(ctx, in.FunctionName)
+	r, f, err := s.findFunction(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
-	}
-	f := s.state.Snapshot().Function(r.id)
-	if f == nil {
-		return nil, functionNotFound(r.unqualified())
 	}
 	var all []*state.Alias
 	for _, a := range f.Aliases {

@@ -57,13 +57,9 @@ func (s *Service) reservedByOthers(id state.FunctionID) int {
 
 // GetFunctionConcurrency shows a function's reserved concurrency, if any.
 func (s *Service) GetFunctionConcurrency(ctx context.Context, in *GetFunctionConcurrencyRequest) (*GetFunctionConcurrencyResponse, error) {
-	r, err := s.findUnqualified(ctx, in.FunctionName)
+	_, f, err := s.findFunction(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
-	}
-	f := s.state.Snapshot().Function(r.id)
-	if f == nil {
-		return nil, functionNotFound(r.unqualified())
 	}
 	return &GetFunctionConcurrencyResponse{ReservedConcurrentExecutions: f.Function.ReservedConcurrency}, nil
 }

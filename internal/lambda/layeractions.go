@@ -16,7 +16,8 @@ func (s *Service) layerAccess(ctx context.Context, in any) ([]authz.Access, erro
 	case *ListLayersRequest:
 		return []authz.Access{{Action: "lambda:ListLayers", Resource: "*", Account: account(ctx)}}, nil
 	case *ListLayerVersionsRequest:
-		return []authz.Access{{Action: "lambda:ListLayerVersions", Resource: "*", Account: account(ctx)}}, nil
+		id, err := s.resolveLayer(ctx, in.LayerName) // of another account it is that one's to allow
+		return []authz.Access{{Action: "lambda:ListLayerVersions", Resource: "*", Account: id.Account}}, err
 	case *GetLayerVersionRequest:
 		return s.onLayerVersion(ctx, "GetLayerVersion", in.LayerName, in.VersionNumber)
 	case *GetLayerVersionByArnRequest:
@@ -52,7 +53,7 @@ func (s *Service) usingLayer(arn string) authz.Access {
 	if err != nil {
 		return acc
 	}
-	acc.Account = id.Account
+	acc.Resource, acc.Account = id.VersionARN(number), id.Account // one spelling: 1 for 01
 	if e := s.state.Snapshot().LayerVersion(id, number); e != nil {
 		acc.Policy = e.Policy
 	}
@@ -76,6 +77,13 @@ func layerKeys(keys policy.ContextMap, arns []string) policy.ContextMap {
 	if keys == nil {
 		keys = policy.ContextMap{}
 	}
-	keys.Set("lambda:Layer", policy.Many(arns...))
+	named := make([]string, 0, len(arns))
+	for _, arn := range arns {
+		if id, number, err := parseLayerVersion(arn); err == nil {
+			arn = id.VersionARN(number) // as usingLayer spells it
+		}
+		named = append(named, arn)
+	}
+	keys.Set("lambda:Layer", policy.Many(named...))
 	return keys
 }

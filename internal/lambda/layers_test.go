@@ -151,6 +151,16 @@ func TestLayersAreAuthorized(t *testing.T) {
 	h.expect(caller, call{"without", use, denied, implicit(caller, "lambda:GetLayerVersion", layers+"lib:1")})
 	h.grant("caller", statement("Allow", "lambda:UpdateFunctionConfiguration", "*"), statement("Allow", "lambda:GetLayerVersion", layers+"lib:1"))
 	h.expect(caller, call{"with", use, "", ""})
+
+	// Neither another spelling of the number nor of the layer leads around a policy.
+	h.grant("caller", statement("Allow", "*", "*"), statement("Deny", "lambda:GetLayerVersion", layers+"lib:1"))
+	spelled := configure("hello", func(in *lambda.UpdateFunctionConfigurationRequest) { in.Layers = []string{layers + "lib:01"} })
+	h.expect(caller, call{"spelled otherwise", spelled, denied, "User: " + caller.ARN +
+		" is not authorized to perform: lambda:GetLayerVersion on resource: " + layers + "lib:1 with an explicit deny in an identity-based policy"})
+	other := h.OtherAccount("444455556666")
+	h.expect(other, call{"another account's list", func(ctx context.Context, c *lambda.Client) error {
+		return only(c.ListLayerVersions(ctx, &lambda.ListLayerVersionsRequest{LayerName: layers + "lib"}))
+	}, denied, "User: " + other.ARN + " is not authorized to perform: lambda:ListLayerVersions on resource: * because no resource-based policy allows the lambda:ListLayerVersions action"})
 }
 
 func TestRuntimeAndRecursion(t *testing.T) {

@@ -46,13 +46,9 @@ func (s *Service) PutRuntimeManagementConfig(ctx context.Context, in *PutRuntime
 // GetFunctionRecursionConfig shows what is done about a function that calls itself
 // without end.
 func (s *Service) GetFunctionRecursionConfig(ctx context.Context, in *GetFunctionRecursionConfigRequest) (*GetFunctionRecursionConfigResponse, error) {
-	r, err := s.findUnqualified(ctx, in.FunctionName)
+	_, f, err := s.findFunction(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
-	}
-	f := s.state.Snapshot().Function(r.id)
-	if f == nil {
-		return nil, functionNotFound(r.unqualified())
 	}
 	loop := orDefault(f.Function.RecursiveLoop, string(RecursiveLoopTerminate))
 	return &GetFunctionRecursionConfigResponse{RecursiveLoop: new(RecursiveLoop(loop))}, nil

@@ -107,6 +107,19 @@ func (s *Service) findUnqualified(ctx context.Context, name string) (ref, error)
 	return r, err
 }
 
+// findFunction is findUnqualified for a function that must be there.
+func (s *Service) findFunction(ctx context.Context, name string) (ref, *state.FunctionEntry, error) {
+	r, err := s.findUnqualified(ctx, name)
+	if err != nil {
+		return r, nil, err
+	}
+	f := s.state.Snapshot().Function(r.id)
+	if f == nil {
+		return r, nil, functionNotFound(r.unqualified())
+	}
+	return r, f, nil
+}
+
 func qualifiedName() *awsapi.Error {
 	return InvalidParameterValueException("This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. " +
 		"Please specify either a function name or an unqualified function ARN.")

@@ -17,6 +17,8 @@ const reasonInitFailure = "FUNCTION_ERROR_INIT_FAILURE"
 // PutProvisionedConcurrencyConfig has execution environments of a version, or of what
 // an alias leads to, be ready before there are invocations.
 func (s *Service) PutProvisionedConcurrencyConfig(ctx context.Context, in *PutProvisionedConcurrencyConfigRequest) (*PutProvisionedConcurrencyConfigResponse, error) {
+	s.reserving.Lock()
+	defer s.reserving.Unlock()
 	r, f, err := s.findProvisionable(ctx, in.FunctionName, in.Qualifier,
 		"Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
 	if err != nil {
@@ -25,8 +27,6 @@ func (s *Service) PutProvisionedConcurrencyConfig(ctx context.Context, in *PutPr
 	if err := checkOverlap(f, r.qualifier); err != nil {
 		return nil, err
 	}
-	s.reserving.Lock()
-	defer s.reserving.Unlock()
 	if err := s.checkProvision(f, r, in.ProvisionedConcurrentExecutions); err != nil {
 		return nil, err
 	}
@@ -151,13 +151,9 @@ func (s *Service) GetProvisionedConcurrencyConfig(ctx context.Context, in *GetPr
 
 // ListProvisionedConcurrencyConfigs lists a function's.
 func (s *Service) ListProvisionedConcurrencyConfigs(ctx context.Context, in *ListProvisionedConcurrencyConfigsRequest) (*ListProvisionedConcurrencyConfigsResponse, error) {
-	r, err := s.findUnqualified(ctx, in.FunctionName)
+	r, f, err := s.findFunction(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
-	}
-	f := s.state.Snapshot().Function(r.id)
-	if f == nil {
-		return nil, functionNotFound(r.unqualified())
 	}
 	page, next, err := awsapi.Page(f.SortedProvisions(), func(p *state.Provision) string { return p.Qualifier }, awsapi.Paging{
 		Operation: "ListProvisionedConcurrencyConfigs " + r.unqualified(), Marker: in.Marker, MaxItems: in.MaxItems, Size: listPage, Most: listPage,

@@ -179,6 +179,39 @@ func TestConcurrentLives(t *testing.T) {
 	}
 }
 
+// What is provisioned at the same time is never more together than is reserved, and
+// no version has it both by itself and by an alias.
+func TestConcurrentProvisions(t *testing.T) {
+	h, c := published(t)
+	ctx := t.Context()
+	must(struct{}{}, makeAlias("hello", "live", "1", nil)(ctx, c))(t)
+	must(struct{}{}, reserve("hello", 5)(ctx, c))(t)
+	for range 20 {
+		h.rush([]crowd{
+			{"one of two versions", 2, 1, "InvalidParameterValueException", func(i int) func(context.Context, *lambda.Client) error {
+				return provision("hello", fmt.Sprint(i+1), 3)
+			}},
+		})
+		for _, q := range []string{"1", "2"} {
+			must(struct{}{}, unprovision("hello", q)(ctx, c))(t)
+		}
+		h.rush([]crowd{
+			{"a version or its alias", 2, 1, "ResourceConflictException", func(i int) func(context.Context, *lambda.Client) error {
+				return provision("hello", []string{"1", "live"}[i], 1)
+			}},
+		})
+		for _, q := range []string{"1", "live"} {
+			must(struct{}{}, unprovision("hello", q)(ctx, c))(t)
+		}
+	}
+}
+
+func unprovision(function, qualifier string) func(context.Context, *lambda.Client) error {
+	return func(ctx context.Context, c *lambda.Client) error {
+		return c.DeleteProvisionedConcurrencyConfig(ctx, &lambda.DeleteProvisionedConcurrencyConfigRequest{FunctionName: function, Qualifier: qualifier})
+	}
+}
+
 // picture is all that a snapshot shows of functions, as text.
 func picture(s *state.Snapshot) string {
 	text := ""

@@ -2,6 +2,7 @@ package lambda_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"furl/internal/lambda"
@@ -50,4 +51,33 @@ func TestResourcePolicyAsDocument(t *testing.T) {
 			return only(c.GetPolicy(ctx, &lambda.GetPolicyRequest{FunctionName: "hello"}))
 		}, missing, "The resource you requested does not exist."},
 	)
+}
+
+// A policy that a client wrote keeps all that it says when somebody whom it names
+// is gone, and whoever has the name then gains nothing by another statement.
+func TestResourcePolicyOfTheDeparted(t *testing.T) {
+	h := newHouse(t)
+	h.create("hello")
+	const hello = prefix + "hello"
+	bob, eve := h.User("bob"), h.User("eve")
+	before := `{"Sid":"a","Effect":"Allow","Principal":{"AWS":["` + bob.ARN + `","` + eve.ARN + `"]},"Action":["lambda:GetFunction","lambda:GetPolicy"],` +
+		`"Resource":"` + hello + `","Condition":{"ArnLike":{"aws:PrincipalArn":"` + bob.ARN + `"},"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}},` +
+		`{"Sid":"d","Effect":"Deny","NotPrincipal":{"AWS":"` + bob.ARN + `"},"NotAction":"lambda:*","Resource":"` + hello + `"}`
+	h.expect(h.Root, call{"put", putPolicy(hello, `{"Version":"2012-10-17","Statement":[`+before+`]}`), "", ""})
+	getFunction := func(ctx context.Context, c *lambda.Client) error {
+		return only(c.GetFunction(ctx, &lambda.GetFunctionRequest{FunctionName: "hello"}))
+	}
+	h.expect(bob, call{"bob", getFunction, "", ""})
+	h.Remove(bob)
+	h.Clock.Advance(1)
+	next := h.User("bob")
+	h.expect(h.Root, call{"another statement", add("hello", "s"), "", ""})
+	h.expect(next, call{"another bob", getFunction, denied, implicit(next, "lambda:GetFunction", hello)})
+
+	after := strings.Replace(before, `["`+bob.ARN, `["`+bob.ID, 1)
+	after = strings.Replace(after, `"NotPrincipal":{"AWS":"`+bob.ARN, `"NotPrincipal":{"AWS":"`+bob.ID, 1)
+	got := must(h.as(h.Root).GetPolicy(t.Context(), &lambda.GetPolicyRequest{FunctionName: "hello"}))(t)
+	if !strings.Contains(*got.Policy, after+`,{"Sid":"s"`) {
+		t.Errorf("got  %s\nwant %s", *got.Policy, after)
+	}
 }

@@ -173,7 +173,7 @@ func (s *Service) knownPrincipal(a arn.ARN, text string) bool {
 // openPolicy reads a policy, nil for none, as it is to be shown and changed.
 // The unique id stands in place of the ARN of every user and role that was
 // deleted since a statement named it, as on AWS: whoever bears that ARN now is
-// somebody else.
+// somebody else. It stands for those that were renamed, too.
 func openPolicy(snap *state.Snapshot, p *state.FunctionPolicy) (policyDocument, error) {
 	doc, err := parseDocument(p)
 	if err != nil || p == nil {
@@ -189,20 +189,9 @@ func openPolicy(snap *state.Snapshot, p *state.FunctionPolicy) (policyDocument, 
 		return doc, nil
 	}
 	for i, raw := range doc.Statement {
-		var st statement
-		if err := json.Unmarshal(raw, &st); err != nil {
-			return doc, fmt.Errorf("lambda: read a statement: %w", err)
+		if doc.Statement[i], err = departed(raw, gone); err != nil {
+			return doc, err
 		}
-		id := gone[st.named()]
-		if id == "" {
-			continue
-		}
-		st.Principal = map[string]string{"AWS": id}
-		text, err := compactJSON(st)
-		if err != nil {
-			return doc, fmt.Errorf("lambda: write a statement: %w", err)
-		}
-		doc.Statement[i] = json.RawMessage(text)
 	}
 	return doc, nil
 }

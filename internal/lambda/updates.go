@@ -80,11 +80,18 @@ func (s *Service) UpdateFunctionConfiguration(ctx context.Context, in *UpdateFun
 		if in.Runtime != nil {
 			v.Runtime = string(*in.Runtime)
 		}
+		environment := in.Environment
+		if environment != nil && environment.Variables == nil {
+			environment = nil // without variables it changes nothing (seen on AWS); an empty map takes them away
+		}
 		settings{
 			Timeout: in.Timeout, MemorySize: in.MemorySize, EphemeralStorage: in.EphemeralStorage,
-			Environment: in.Environment, DeadLetter: in.DeadLetterConfig, Tracing: in.TracingConfig,
+			Environment: environment, DeadLetter: in.DeadLetterConfig, Tracing: in.TracingConfig,
 			SnapStart: in.SnapStart, Logging: in.LoggingConfig, VPC: in.VpcConfig,
 		}.apply(v)
+		if environment != nil && len(environment.Variables) == 0 {
+			v.Environment = nil // taken away; only a function created with none of them shows an empty one
+		}
 	})
 }
 

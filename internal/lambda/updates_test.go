@@ -72,8 +72,14 @@ func TestUpdateFunctionConfiguration(t *testing.T) {
 	h.settle()
 	got = must(c.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationRequest{
 		FunctionName: "hello", Environment: &lambda.Environment{}}))(t)
-	if len(got.Environment.Variables) != 0 {
-		t.Errorf("variables %v after they were cleared", got.Environment.Variables)
+	if got.Environment.Variables["AB"] != "c" {
+		t.Errorf("%+v after an environment without variables", got.Environment)
+	}
+	h.settle()
+	got = must(c.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationRequest{
+		FunctionName: "hello", Environment: &lambda.Environment{Variables: map[string]string{}}}))(t)
+	if got.Environment != nil {
+		t.Errorf("%+v after the variables were taken away", got.Environment)
 	}
 }
 
