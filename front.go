@@ -12,36 +12,49 @@ import (
 	"sync"
 	"time"
 
+	"furl/internal/egress"
+	"furl/internal/forwarded"
 	"furl/internal/localca"
 	"furl/internal/sniff"
+	"furl/internal/strict"
 )
 
 // Deadlines against clients that are slow or silent. Those for bodies and
 // answers depend on their length: see transferTime.
 const (
 	firstByteTimeout  = 10 * time.Second
+	handshakeTimeout  = 10 * time.Second
 	readHeaderTimeout = 20 * time.Second
 	idleTimeout       = 2 * time.Minute
+	// pingAfter is how long a client of HTTP/2 may be silent before it is asked
+	// whether it is there, pingTimeout how long it may take to say so.
+	pingAfter   = time.Minute
+	pingTimeout = 15 * time.Second
 )
 
 // front is the node's door: the listeners, each serving plain HTTP and TLS,
 // and the one HTTP server behind them.
 type front struct {
 	config    Config
-	listeners []*sniff.Listener
+	proxies   forwarded.Proxies
+	places    *places
+	listeners []net.Listener
 	server    *http.Server
 }
 
 // newFront binds the listeners.
 func newFront(ctx context.Context, c Config) (*front, error) {
-	f := &front{config: c}
-	slots := make(chan struct{}, maxConnections())
+	proxies, err := forwarded.Parse(c.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	f := &front{config: c, proxies: proxies.Except(egress.SourceAddr()), places: newPlaces(maxConnections())}
 	for _, addr := range c.Listen {
 		l, err := listen(ctx, addr, "--listen")
 		if err != nil {
 			return nil, errors.Join(err, f.close())
 		}
-		f.listeners = append(f.listeners, sniff.New(newGuard(l, slots, c.Logger), firstByteTimeout))
+		f.listeners = append(f.listeners, newGuard(l, f.places, c.Logger))
 	}
 	return f, nil
 }
@@ -52,16 +65,21 @@ func (f *front) prepare(h http.Handler, ca *localca.Authority, names []string) e
 	if _, err := certificates.current(); err != nil {
 		return err
 	}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
 	f.server = &http.Server{
 		Handler:                      h,
+		Protocols:                    &protocols,
+		HTTP2:                        &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 		ReadHeaderTimeout:            readHeaderTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               hardMaxHeader,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is a request like others
+		ConnContext:                  withConnection,
 		TLSConfig: &tls.Config{
-			MinVersion: tls.VersionTLS12,
-			// Named here so that HTTP/2 is set up whichever of Serve and
-			// ServeTLS comes first.
+			MinVersion:     tls.VersionTLS12,
 			NextProtos:     []string{"h2", "http/1.1"},
 			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificates.current() },
 		},
@@ -71,13 +89,34 @@ func (f *front) prepare(h http.Handler, ca *localca.Authority, names []string) e
 	return nil
 }
 
+// open begins to accept the connections of a listener: past the header of the
+// PROXY protocol where there may be one, past TLS, up to what HTTP begins with.
+func (f *front) open(l net.Listener) net.Listener {
+	if f.config.ProxyProtocol {
+		l = &introduced{Listener: l, proxies: f.proxies}
+	}
+	return sniff.New(l, sniff.Options{
+		FirstByte: firstByteTimeout,
+		Handshake: handshakeTimeout,
+		TLS:       f.server.TLSConfig,
+		Logger:    f.config.Logger,
+		Wrap: func(c net.Conn) net.Conn {
+			o := strict.Options{MaxTarget: maxTarget, MaxHeader: maxHeader, HeadTime: readHeaderTimeout}
+			if secure, ok := c.(*tls.Conn); ok {
+				return &secureConn{strict.New(c, o), secure}
+			}
+			o.HTTP2 = true
+			return strict.New(c, o)
+		},
+	})
+}
+
 // run serves until ctx ends, then drains for at most the given time.
 func (f *front) run(ctx context.Context, drain time.Duration) error {
-	failed := make(chan error, 2*len(f.listeners))
+	failed := make(chan error, len(f.listeners))
 	var wg sync.WaitGroup
 	for _, l := range f.listeners {
-		wg.Go(func() { failed <- f.server.Serve(l.Plain()) })
-		wg.Go(func() { failed <- f.server.ServeTLS(l.TLS(), "", "") })
+		wg.Go(func() { failed <- f.server.Serve(f.open(l)) })
 	}
 	var err error
 	select {
@@ -114,7 +153,7 @@ func (f *front) endpoint() string {
 
 // address is what clients on this machine reach a listener by.
 func (f *front) address(i int) (host string, port int) {
-	addr, ok := f.listeners[i].Plain().Addr().(*net.TCPAddr)
+	addr, ok := f.listeners[i].Addr().(*net.TCPAddr)
 	if !ok {
 		return "127.0.0.1", 0
 	}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -34,13 +33,14 @@ const (
 const fullEvery = time.Minute
 
 // guard is a listener that clients cannot wear out: it bounds the connections
-// that are open at a time, gets over a shortage of file descriptors, and cuts
-// off clients that do not take what they are sent.
+// that are open at a time and lets those that wait for their client yield to
+// new ones, gets over a shortage of file descriptors, and cuts off clients that
+// do not take what they are sent.
 type guard struct {
 	net.Listener
 	logger *slog.Logger
-	// slots holds one entry for every open connection, of all listeners.
-	slots chan struct{}
+	// places are those of all listeners.
+	places *places
 
 	closing chan struct{}
 	once    sync.Once
@@ -49,8 +49,8 @@ type guard struct {
 	saidFull time.Time
 }
 
-func newGuard(l net.Listener, slots chan struct{}, logger *slog.Logger) *guard {
-	return &guard{Listener: l, logger: logger, slots: slots, closing: make(chan struct{})}
+func newGuard(l net.Listener, p *places, logger *slog.Logger) *guard {
+	return &guard{Listener: l, logger: logger, places: p, closing: make(chan struct{})}
 }
 
 // maxConnections is half of what the process may open: the other half is for
@@ -64,8 +64,8 @@ func maxConnections() int {
 	return int(min(limit.Cur/2, most))
 }
 
-// Accept waits for a connection, and before that for another one's end where
-// too many are open.
+// Accept waits for a connection, and before that for room where too many are
+// open.
 func (g *guard) Accept() (net.Conn, error) {
 	if err := g.acquire(); err != nil {
 		return nil, err
@@ -73,38 +73,43 @@ func (g *guard) Accept() (net.Conn, error) {
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
 		conn, err := g.Listener.Accept()
 		if err == nil {
-			return &guarded{Conn: conn, slots: g.slots}, nil
+			return g.places.take(conn), nil
 		}
 		if !passing(err) {
-			<-g.slots
+			<-g.places.slots
 			return nil, err
 		}
 		g.logger.Warn("no connection can be accepted for now", "err", err)
 		select {
 		case <-time.After(pause):
 		case <-g.closing:
-			<-g.slots
+			<-g.places.slots
 			return nil, net.ErrClosed
 		}
 	}
 }
 
-// acquire takes a slot, as soon as there is one.
+// acquire takes a slot, as soon as there is one. Connections that wait for
+// their client are closed for it.
 func (g *guard) acquire() error {
 	select {
-	case g.slots <- struct{}{}:
+	case g.places.slots <- struct{}{}:
 		return nil
 	default:
 	}
 	if now := time.Now(); now.Sub(g.saidFull) > fullEvery {
 		g.saidFull = now
-		g.logger.Warn("as many connections are open as may be; more have to wait", "connections", cap(g.slots))
+		g.logger.Warn("as many connections are open as may be; those that wait for their client make room for more", "connections", cap(g.places.slots))
 	}
-	select {
-	case g.slots <- struct{}{}:
-		return nil
-	case <-g.closing:
-		return net.ErrClosed
+	for {
+		g.places.makeRoom()
+		select {
+		case g.places.slots <- struct{}{}:
+			return nil
+		case <-time.After(youngest):
+		case <-g.closing:
+			return net.ErrClosed
+		}
 	}
 }
 
@@ -125,45 +130,6 @@ func passing(err error) bool {
 		}
 	}
 	return false
-}
-
-// guarded is one connection.
-type guarded struct {
-	net.Conn
-	slots  chan struct{}
-	closed atomic.Bool
-	// until is the write deadline; only the writer touches it.
-	until time.Time
-}
-
-// Write gives the client the time that p may take, or up to one grace more: so
-// that a connection with much traffic has its deadline moved now and then, not
-// with every write.
-func (c *guarded) Write(p []byte) (int, error) {
-	need := time.Now().Add(transferTime(int64(len(p))))
-	if need.After(c.until) {
-		c.until = need.Add(transferGrace)
-		if err := c.SetWriteDeadline(c.until); err != nil {
-			return 0, err
-		}
-	}
-	return c.Conn.Write(p)
-}
-
-// Close frees the connection's slot.
-func (c *guarded) Close() error {
-	if c.closed.CompareAndSwap(false, true) {
-		<-c.slots
-	}
-	return c.Conn.Close()
-}
-
-// CloseWrite ends the sending side alone.
-func (c *guarded) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
 }
 
 // listen binds an address that was chosen with a flag.

@@ -92,6 +92,51 @@ func TestGuardBoundsConnections(t *testing.T) {
 	})
 }
 
+// Where there is no room left, connections that wait for their client yield to
+// a new one, the oldest first; one with a request under way does not.
+func TestGuardMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := make(scripted, 4)
+		l := furl.NewGuard(inner, 3, slog.New(slog.DiscardHandler))
+		var clients []net.Conn
+		var accepted []net.Conn
+		next := func() {
+			server, client := net.Pipe()
+			inner <- server
+			accepted = append(accepted, (<-acceptOne(l)).conn)
+			clients = append(clients, client)
+			time.Sleep(time.Second) // the bubble's time
+		}
+		next()
+		end := furl.BeginRequest(accepted[0])
+		next()
+		next()
+		next()
+		open := func() (list string) {
+			for i, c := range clients {
+				c.SetReadDeadline(time.Now().Add(time.Millisecond))
+				if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+					list += fmt.Sprint(i)
+				}
+			}
+			return list
+		}
+		if got := open(); got != "023" {
+			t.Errorf("open are %s, want 023", got)
+		}
+		end()
+		next()
+		next()
+		if got := open(); got != "045" {
+			t.Errorf("open are %s, want 045: the first one's request ended last", got)
+		}
+		for _, c := range accepted {
+			c.Close()
+		}
+		l.Close()
+	})
+}
+
 // A shortage passes; anything else ends the listener.
 func TestGuardSurvivesShortages(t *testing.T) {
 	shortage := func(e syscall.Errno) error {

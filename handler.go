@@ -7,12 +7,13 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
 	"furl/internal/dataplane"
+	"furl/internal/forwarded"
 	"furl/internal/lambda"
+	"furl/internal/strict"
 )
 
 // What a request may hold besides its body, in bytes. AWS publishes no figure
@@ -20,7 +21,7 @@ import (
 const (
 	maxTarget     = 16 << 10 // path and query
 	maxHeader     = 16 << 10 // header fields
-	hardMaxHeader = 512 << 10
+	hardMaxHeader = 64 << 10
 )
 
 // handler tells function URLs and the control plane apart by the Host header.
@@ -29,21 +30,43 @@ type handler struct {
 	api       http.Handler
 	downloads *lambda.Downloads
 	domain    string
-	access    *slog.Logger
+	proxies   forwarded.Proxies
+	// paths has function URLs answered in their path form too.
+	paths  bool
+	access *slog.Logger
 }
 
 // ServeHTTP answers one request of any kind.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	conn := connectionOf(r)
+	if conn != nil {
+		conn.guarded.begin()
+		defer conn.guarded.end()
+	}
+	if r.ProtoMajor >= 2 {
+		patient := &patientWriter{w, http.NewResponseController(w)}
+		defer patient.finish()
+		w = patient
+	}
+	if fault := inspect(conn, r); fault != nil {
+		r.Method, r.Host = fault.Method, fault.Host
+		h.refuse(w, r, fault.Status, fault.Reason)
+		return
+	}
 	if status, reason := oversized(r); status != 0 {
 		h.refuse(w, r, status, reason)
 		return
 	}
+	byPath := h.byPath(conn, r)
+	r = h.resolve(conn, r)
 	if r.ContentLength != 0 {
 		r.Body = timeBody(w, r)
 	}
 	switch {
 	case h.urls.Handles(r.Host):
 		h.urls.ServeHTTP(w, r)
+	case byPath:
+		h.urls.ServePath(w, r)
 	case h.downloads.Handles(r):
 		h.downloads.ServeHTTP(w, r)
 	case h.isAPI(r):
@@ -51,6 +74,69 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		h.urls.ServeHTTP(w, r) // refuses it as AWS's front end of function URLs does
 	}
+}
+
+// inspect finds what makes a request one to be refused whatever it is for, and
+// gives it the target that its client sent.
+func inspect(conn *connection, r *http.Request) *strict.Fault {
+	switch {
+	case r.ProtoMajor >= 2:
+		return strict.HTTP2(r)
+	case conn == nil || conn.strict == nil:
+		return nil
+	}
+	note := conn.strict.Take()
+	if note == nil {
+		return nil
+	}
+	if note.Target != "" {
+		r.RequestURI = note.Target
+	}
+	return note.Fault
+}
+
+// byPath reports whether a request may use the path form of function URLs. It
+// is for programs of this machine that cannot set a Host name. What came
+// through a proxy is somebody else's; and a name that somebody else may have
+// led here would give that name's web pages the answers to read.
+func (h *handler) byPath(conn *connection, r *http.Request) bool {
+	if !h.paths || !dataplane.IsPathForm(r.RequestURI) {
+		return false
+	}
+	return conn != nil && conn.local && conn.introduced == nil && !forwarded.Claimed(r.Header) && isLoopbackName(r.Host)
+}
+
+// isLoopbackName holds for Host headers that mean this machine wherever they
+// are resolved: localhost and loopback addresses, with or without a port.
+func isLoopbackName(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// resolve makes a request that came through trusted proxies look as if it had
+// come from its client.
+func (h *handler) resolve(conn *connection, r *http.Request) *http.Request {
+	var client forwarded.Client
+	if conn != nil && conn.introduced != nil {
+		client = *conn.introduced
+	}
+	if !h.proxies.None() {
+		peer := peerOf(r)
+		if addr, rest, said, trusted := h.proxies.Resolve(peer, r.Header); trusted {
+			if addr != peer {
+				r.RemoteAddr = addr.String()
+			}
+			forwarded.Rewrite(r.Header, rest)
+			client = forwarded.Client{Proto: orDefault(said.Proto, client.Proto), Port: orDefault(said.Port, client.Port)}
+		}
+	}
+	if client == (forwarded.Client{}) {
+		return r
+	}
+	return r.WithContext(forwarded.With(r.Context(), client))
 }
 
 // isAPI reports whether a request may be meant for the control plane: it comes
@@ -104,7 +190,9 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, status int, rea
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Set("Content-Length", strconv.Itoa(len(body)))
-	header.Set("Connection", "close")
+	if r.ProtoMajor < 2 { // there the answer would end all of the connection's streams
+		header.Set("Connection", "close")
+	}
 	header["x-amzn-RequestId"] = []string{id} // as AWS spells it
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
@@ -122,33 +210,3 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, status int, rea
 
 // beginning is as much of a client's text as a record needs.
 func beginning(s string) string { return s[:min(len(s), 256)] }
-
-// unknownBody stands for the length of a body that does not say its own.
-const unknownBody = 8 << 20
-
-// timedBody is a request body that must arrive in time.
-type timedBody struct {
-	io.ReadCloser
-	conn *http.ResponseController
-}
-
-// timeBody begins the time that the client has for its body.
-func timeBody(w http.ResponseWriter, r *http.Request) io.ReadCloser {
-	size := r.ContentLength
-	if size < 0 {
-		size = unknownBody
-	}
-	b := &timedBody{r.Body, http.NewResponseController(w)}
-	b.conn.SetReadDeadline(time.Now().Add(transferTime(size))) // where it cannot be set there is none to exceed
-	return b
-}
-
-// Read ends the time with the body: what follows is the function's time. After
-// any other error it stays, so that nothing waits for the rest.
-func (b *timedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
-		b.conn.SetReadDeadline(time.Time{})
-	}
-	return n, err
-}

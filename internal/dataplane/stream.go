@@ -41,6 +41,7 @@ type stream struct {
 	bodyless bool
 	bytes    int64 // of the body, that the client was sent
 	left     bool
+	cut      bool // the function's time was up while the client took nothing
 	// refused is why the client got a refusal in place of the stream.
 	refused *refusal
 }
@@ -61,6 +62,7 @@ func newStream(w http.ResponseWriter, r *http.Request, stallTime time.Duration) 
 // Begin implements environment.Stream.
 func (s *stream) Begin(contentType string) error {
 	s.expects = contentType == payload.PreludeType
+	s.left = s.ctx.Err() != nil // there will be no Write to find that out
 	return s.ctx.Err()
 }
 
@@ -84,6 +86,12 @@ func (s *stream) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
+}
+
+// Cut implements environment.Cutter.
+func (s *stream) Cut() {
+	s.cut = true
+	s.conn.SetWriteDeadline(time.Unix(1, 0)) // where it cannot be set the connection has one
 }
 
 // start sends the status and the headers as soon as they are known, and returns what
@@ -149,9 +157,11 @@ func (s *stream) finish(c *call, res *environment.Result) (int, *refusal) {
 	case s.refused != nil:
 		c.note = s.refused.reason
 		return s.refused.status, nil
-	case s.left && s.status == 0:
+	case s.status == 0 && (s.left || s.expects && res.FunctionError == "" && s.ctx.Err() != nil): // or it was told within the prelude
 		c.note = "the client went away before the function answered"
 		return statusGone, nil
+	case s.cut:
+		c.note = "the function timed out while its client took nothing, after " + strconv.FormatInt(s.bytes, 10) + " bytes"
 	case s.left:
 		c.note = "the client went away after " + strconv.FormatInt(s.bytes, 10) + " bytes"
 	case res.FunctionError != "" && s.status == 0:

@@ -189,6 +189,32 @@ func TestStreamClientLeaves(t *testing.T) {
 	}
 }
 
+// A client that left before the function said anything: not the function is at fault
+// that its prelude is never seen.
+func TestStreamClientLeavesFirst(t *testing.T) {
+	arrived := make(chan struct{})
+	s := newSite(t, setting{url: state.URLConfig{InvokeMode: state.InvokeResponseStream}, policy: public,
+		function: func(ctx context.Context, _ *state.Target, inv *environment.Invocation) (environment.Result, error) {
+			close(arrived)
+			<-ctx.Done()
+			if err := inv.Stream.Begin(payload.PreludeType); err == nil {
+				t.Error("the stream begins")
+			}
+			return environment.Result{Streamed: true, ContentType: payload.PreludeType}, nil
+		}})
+	ctx, leave := context.WithCancel(t.Context())
+	go func() { <-arrived; leave() }()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	if _, err := transport.RoundTrip(s.request("GET", "/", "").WithContext(ctx)); err == nil {
+		t.Error("an answer")
+	}
+	record := s.records.wait(t, func(map[string]any) bool { return true })
+	if record["reason"] != "the client went away before the function answered" || record["status"] != int64(499) {
+		t.Errorf("record %v", record)
+	}
+}
+
 // A client that takes nothing holds up the function, and nobody else, until it is
 // given up.
 func TestStreamStalls(t *testing.T) {

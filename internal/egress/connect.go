@@ -78,7 +78,7 @@ func (n *Network) route(to netip.AddrPort) (targets []netip.AddrPort, dial diale
 		if targets == nil {
 			return nil, nil, verdict{reason: "furl does not listen on this port"}
 		}
-		return targets, dialHost, verdict{allowed: true}
+		return targets, dialOwn, verdict{allowed: true}
 	case HostAddr():
 		if !slices.Contains(opts.Policy.HostPorts, to.Port()) {
 			return nil, nil, verdict{reason: "the port is not one of the host ports", hint: fmt.Sprintf("--egress-host-port %d allows it", to.Port())}
@@ -136,6 +136,19 @@ func dialFirst(ctx context.Context, dial dialer, targets []netip.AddrPort, timeo
 func dialHost(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
 	var d net.Dialer
 	return d.DialTCP(ctx, "tcp", netip.AddrPort{}, to)
+}
+
+// SourceAddr is where connections of functions to furl's own listeners on IPv4 come
+// from, as those see it: so that a function is not taken for a proxy on this host.
+func SourceAddr() netip.Addr { return netip.AddrFrom4([4]byte{127, 169, 254, 1}) }
+
+// dialOwn connects to one of furl's own listeners.
+func dialOwn(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
+	if !to.Addr().Is4() {
+		return dialHost(ctx, to)
+	}
+	var d net.Dialer
+	return d.DialTCP(ctx, "tcp", netip.AddrPortFrom(SourceAddr(), 0), to)
 }
 
 // errSelf: the connection would not have left the host.

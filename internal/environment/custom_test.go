@@ -364,3 +364,27 @@ func TestCustomStream(t *testing.T) {
 		t.Errorf("%d bytes, %+v", s.size, res)
 	}
 }
+
+// stuck is a client that takes nothing until it is cut off.
+type stuck struct {
+	taker
+	off chan struct{}
+}
+
+func (s *stuck) Write([]byte) (int, error) {
+	<-s.off
+	return 0, io.ErrClosedPipe
+}
+
+func (s *stuck) Cut() { close(s.off) }
+
+// A client that takes nothing does not keep an environment beyond the function's time.
+func TestStuckClient(t *testing.T) {
+	h := newCustomHouse(t, func(o *environment.Options) { o.MaxStream = 8 << 20 })
+	target := h.custom("parts")
+	target.Version.Timeout = 1
+	s := &stuck{off: make(chan struct{})}
+	if res := h.stream(t.Context(), target, "id", `{"do": "stays", "gate": "/dev/null"}`, s); res.ErrorType != "Sandbox.Timedout" || s.begun != 1 {
+		t.Errorf("%+v", res)
+	}
+}

@@ -145,6 +145,11 @@ type Stream interface {
 	Write(p []byte) (int, error)
 }
 
+// A Cutter is a Stream whose Write can be ended from outside. When the function's time
+// is up while its client takes nothing, Cut makes Write return with an error; it is
+// called during a Write, from another goroutine, and has returned before the next call.
+type Cutter interface{ Cut() }
+
 // Result is how an invocation ended, as far as the function is concerned.
 type Result struct {
 	// Payload is what the runtime answered, byte for byte. It belongs to the

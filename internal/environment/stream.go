@@ -10,8 +10,8 @@ import (
 	"furl/internal/sandbox"
 )
 
-// maxFrame is the longest frame of a stream's bytes. Runtimes cut what is longer:
-// with its header a frame fills a pipe once.
+// maxFrame is how many bytes of a stream a frame has at most. Runtimes cut what is
+// longer.
 const maxFrame = 64 << 10
 
 // freeOfRate is how much of a stream StreamRate does not hold up.
@@ -62,10 +62,28 @@ func (d *delivery) write(p []byte, deadline time.Time) error {
 		d.collected = append(d.collected, p...)
 	case d.to != nil && !d.refused && len(p) > 0:
 		d.pace(deadline)
-		_, err := d.to.Write(p)
-		d.refused = err != nil
+		d.refused = d.pass(p, deadline) != nil
 	}
 	return nil
+}
+
+// pass hands bytes to the Stream. A client that takes nothing must not keep the
+// environment for longer than the function may run.
+func (d *delivery) pass(p []byte, deadline time.Time) error {
+	if c, ok := d.to.(Cutter); ok {
+		cut := make(chan struct{})
+		t := time.AfterFunc(time.Until(deadline), func() {
+			c.Cut()
+			close(cut)
+		})
+		defer func() {
+			if !t.Stop() {
+				<-cut
+			}
+		}()
+	}
+	_, err := d.to.Write(p)
+	return err
 }
 
 // pace waits until StreamRate allows what was sent so far.

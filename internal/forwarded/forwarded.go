@@ -20,8 +20,12 @@ const (
 	headerPort  = "X-Forwarded-Port"
 )
 
-// Proxies are the networks of the proxies that are trusted.
-type Proxies []netip.Prefix
+// Proxies are the networks of the proxies that are trusted; the zero Proxies trust
+// nobody.
+type Proxies struct {
+	networks []netip.Prefix
+	never    netip.Addr
+}
 
 // Parse reads networks: 10.0.0.0/8, fd00::/8, or single addresses.
 func Parse(networks []string) (Proxies, error) {
@@ -29,12 +33,21 @@ func Parse(networks []string) (Proxies, error) {
 	for _, text := range networks {
 		prefix, err := ParseNetwork(text)
 		if err != nil {
-			return nil, err
+			return Proxies{}, err
 		}
-		out = append(out, prefix)
+		out.networks = append(out.networks, prefix)
 	}
 	return out, nil
 }
+
+// Except returns p without an address, whatever network it is in.
+func (p Proxies) Except(addr netip.Addr) Proxies {
+	p.never = addr
+	return p
+}
+
+// None reports whether nobody is trusted.
+func (p Proxies) None() bool { return len(p.networks) == 0 }
 
 // ParseNetwork reads one network.
 func ParseNetwork(text string) (netip.Prefix, error) {
@@ -55,7 +68,10 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 // Trust reports whether an address is a trusted proxy's.
 func (p Proxies) Trust(addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
-	for _, prefix := range p {
+	if addr == p.never {
+		return false
+	}
+	for _, prefix := range p.networks {
 		if prefix.Contains(addr) {
 			return true
 		}

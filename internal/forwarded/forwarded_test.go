@@ -78,7 +78,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("trust of %s is not %v", addr, want)
 		}
 	}
-	if forwarded.Proxies(nil).Trust(netip.Addr{}) || p.Trust(netip.Addr{}) {
+	if (forwarded.Proxies{}).Trust(netip.Addr{}) || p.Trust(netip.Addr{}) {
 		t.Error("no address is trusted")
 	}
 }
@@ -114,4 +114,21 @@ func FuzzResolve(f *testing.F) {
 			t.Fatalf("scheme %q", c.Proto)
 		}
 	})
+}
+
+func TestExcept(t *testing.T) {
+	p := proxies(t, "127.0.0.0/8").Except(netip.MustParseAddr("127.169.254.1"))
+	for addr, want := range map[string]bool{"127.0.0.1": true, "127.169.254.1": false, "::ffff:127.169.254.1": false, "10.0.0.1": false} {
+		if got := p.Trust(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("%s is trusted: %v", addr, got)
+		}
+	}
+	// Also where a trusted proxy says that it has a function for a client.
+	h := http.Header{"X-Forwarded-For": {"8.8.8.8, 127.169.254.1"}}
+	if addr, _, _, _ := p.Resolve(netip.MustParseAddr("127.0.0.1"), h); addr.String() != "127.169.254.1" {
+		t.Errorf("the client is %s", addr)
+	}
+	if (forwarded.Proxies{}).None() == p.None() {
+		t.Error("None")
+	}
 }

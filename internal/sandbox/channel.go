@@ -35,6 +35,8 @@ type Channel struct {
 	// spare, a part of in, was read already.
 	more  bool
 	spare []byte
+	// wide is set when the pipe of the answers has had its chance to hold more.
+	wide bool
 
 	// What one round of transfer works on, and its two halves as the poller
 	// wants them.

@@ -23,6 +23,12 @@ func (c *Channel) Next(limit int) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	if !c.wide && h.Length >= chunk/2 {
+		c.wide = true
+		// A program that sends this much can prepare the next frame while this
+		// one is read. It works without, too.
+		c.rawA.Control(func(fd uintptr) { widen(fd, 4*chunk) })
+	}
 	if err := c.fill(HeaderSize + h.Length); err != nil {
 		return Answer{}, err
 	}
@@ -41,7 +47,7 @@ func (c *Channel) fill(n int) error {
 	}
 	room := c.in
 	if n > len(room) {
-		room = make([]byte, max(n, chunk))
+		room = make([]byte, max(n, chunk+HeaderSize))
 	}
 	have := copy(room, c.spare)
 	c.in = room

@@ -130,3 +130,8 @@ func parentOf(pid string) int {
 	parent, _ := strconv.Atoi(string(f[1]))
 	return parent
 }
+
+// widen has a pipe hold so many bytes, if it is one and may.
+func widen(fd uintptr, size int) {
+	unix.FcntlInt(fd, unix.F_SETPIPE_SZ, size)
+}

@@ -241,7 +241,7 @@ func contentLength(value []byte) (int64, bool) {
 // (RFC 9110, section 5.6.2).
 func validToken(b []byte) bool {
 	for _, c := range b {
-		if !alphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+		if !alphanumeric(c) && c != '-' && strings.IndexByte("!#$%&'*+.^_`|~", c) < 0 { // the usual one first
 			return false
 		}
 	}
@@ -252,7 +252,7 @@ func validToken(b []byte) bool {
 // 3.2.2); net/http takes no others.
 func validHost(b []byte) bool {
 	for _, c := range b {
-		if !alphanumeric(c) && strings.IndexByte("-._:[]%!$&'()*+,;=~", c) < 0 {
+		if !alphanumeric(c) && c != '.' && c != '-' && strings.IndexByte("_:[]%!$&'()*+,;=~", c) < 0 {
 			return false
 		}
 	}
@@ -291,7 +291,7 @@ func equalFold(b []byte, s string) bool {
 		return false
 	}
 	for i, c := range b {
-		if lower(c) != lower(s[i]) {
+		if c != s[i] && lower(c) != lower(s[i]) {
 			return false
 		}
 	}

@@ -42,6 +42,7 @@ type box struct {
 	failure           error         // why there is no program; valid once exited is closed
 	exit              sandbox.Exit  // the same
 	oom               atomic.Bool
+	found             atomic.Int64 // the program's process id on the host, 0 before anybody asked
 
 	retire sync.Once
 

@@ -54,6 +54,7 @@ func (b *box) Limit(l sandbox.Limits) error {
 	if b.group != nil {
 		if l.CPU == 0 { // it is about to be used, and first has all cores
 			errs = append(errs, b.group.Weight(1))
+			b.program() // nobody waits for it yet
 		}
 		errs = append(errs, b.group.Limit(withGuard(l)))
 	}

@@ -2,7 +2,9 @@ package namespace
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"time"
@@ -76,6 +78,9 @@ func (b *box) Stats() (sandbox.Stats, error) {
 	}
 	pid := strconv.Itoa(program)
 	status, err := os.ReadFile("/proc/" + pid + "/status")
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
 	if err != nil {
 		return s, fmt.Errorf("namespace: stats: %w", err)
 	}
@@ -95,8 +100,18 @@ func (b *box) Stats() (sandbox.Stats, error) {
 	return s, nil
 }
 
-// program is the program's process id on the host, or zero.
+// program is the program's process id on the host, or zero. To find it takes longer
+// than to measure it, so it is remembered: it stays the same for as long as the sandbox.
 func (b *box) program() int {
+	if known := b.found.Load(); known != 0 {
+		return int(known)
+	}
+	pid := b.findProgram()
+	b.found.Store(int64(pid))
+	return pid
+}
+
+func (b *box) findProgram() int {
 	tasks := "/proc/" + strconv.Itoa(b.pid) + "/task/"
 	threads, err := os.ReadDir(tasks)
 	if err != nil {

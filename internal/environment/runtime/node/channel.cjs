@@ -25,8 +25,8 @@ const GONE = 11;
 
 // Set in the header of a frame that another one of the same answer follows.
 const MORE = 1;
-// With its header, a frame of a stream fills a pipe once.
-const MOST = CHUNK - HEADER;
+// How many bytes a frame of a stream has at most.
+const MOST = CHUNK;
 
 const inbox = Buffer.allocUnsafeSlow(CHUNK);
 const outbox = Buffer.alloc(CHUNK);

@@ -555,7 +555,7 @@ def compile_code(ident, body):
 
 GENERATORS = (types.GeneratorType, types.AsyncGeneratorType)
 MORE = struct.Struct("<IBB2x16sQ")  # the header of a frame that another one follows
-MOST = CHUNK - MORE.size  # a frame fills a pipe once
+MOST = CHUNK  # of a frame; items of so many bytes are common
 PRELUDE = b"application/vnd.awslambda.http-integration-response\n"
 PLAIN = b"application/octet-stream\n"
 
