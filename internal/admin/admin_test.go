@@ -15,6 +15,7 @@ import (
 	"furl/internal/authz"
 	"furl/internal/awsapi"
 	"furl/internal/code"
+	"furl/internal/cwlogs"
 	"furl/internal/iam"
 	"furl/internal/lambda"
 	"furl/internal/logs"
@@ -62,14 +63,14 @@ func newServer(t *testing.T, dual bool) *server {
 	functionURL := func(id string) string { return "http://" + id + ".lambda-url." + region + "." + domain + "/" }
 	functions := lambda.New(lambda.Options{
 		State: st, Blobs: db, Region: region, FunctionURL: functionURL, CodeURL: func(string) string { return "" },
-		Unpack: func(context.Context, string) error { return nil },
+		Unpack: func(context.Context, *state.Version) error { return nil },
 		Limits: code.DefaultLimits(), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	t.Cleanup(func() { check(t, functions.Close()) })
 	api, err := awsapi.NewServer(awsapi.Hooks{Authenticate: asRoot},
 		lambda.Operations(functions), iam.Operations(iam.New(st, time.Now)),
 		admin.Operations(admin.New(admin.Options{
-			State: st, Authz: s.authz, Logs: log, Region: region, Domain: domain, Version: "1.2.3",
+			State: st, Authz: s.authz, Logs: log, Home: cwlogs.Home{Account: account, Region: region}, Region: region, Domain: domain, Version: "1.2.3",
 			Isolation: admin.IsolationStatus{Driver: "process", Level: "best-effort"},
 			Egress:    func() admin.EgressStatus { return admin.EgressStatus{Policy: "development"} },
 			Probe: func(context.Context) sandbox.Report {
@@ -195,6 +196,10 @@ func (s *server) call(operation string, f map[string]string) error {
 		err = s.iam.PutUserPolicy(ctx, &iam.PutUserPolicyRequest{UserName: f["user-name"], PolicyName: f["policy-name"], PolicyDocument: f["policy-document"]})
 	case "iam delete-user-policy":
 		err = s.iam.DeleteUserPolicy(ctx, &iam.DeleteUserPolicyRequest{UserName: f["user-name"], PolicyName: f["policy-name"]})
+	case "iam put-role-policy":
+		err = s.iam.PutRolePolicy(ctx, &iam.PutRolePolicyRequest{RoleName: f["role-name"], PolicyName: f["policy-name"], PolicyDocument: f["policy-document"]})
+	case "iam delete-role-policy":
+		err = s.iam.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyRequest{RoleName: f["role-name"], PolicyName: f["policy-name"]})
 	case "iam create-access-key":
 		_, err = s.iam.CreateAccessKey(ctx, &iam.CreateAccessKeyRequest{UserName: optional("user-name")})
 	case "iam update-access-key":

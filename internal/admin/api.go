@@ -17,6 +17,11 @@ type API interface {
 	ExplainURL(ctx context.Context, in *ExplainURLRequest) (*ExplainURLResponse, error)
 	GetLogs(ctx context.Context, in *GetLogsRequest) (*GetLogsResponse, error)
 	GetStatus(ctx context.Context, in *GetStatusRequest) (*GetStatusResponse, error)
+	CreateAccount(ctx context.Context, in *CreateAccountRequest) (*AccountKey, error)
+	ListAccounts(ctx context.Context, in *ListAccountsRequest) (*ListAccountsResponse, error)
+	CreateAccountKey(ctx context.Context, in *CreateAccountKeyRequest) (*AccountKey, error)
+	DeleteAccountKey(ctx context.Context, in *DeleteAccountKeyRequest) error
+	RevokeSession(ctx context.Context, in *RevokeSessionRequest) error
 }
 
 // Operations describes the service on the wire and calls a. A nil a serves to
@@ -32,6 +37,11 @@ func Operations(a API) awsapi.Service {
 			awsapi.Op(awsapi.OpMeta{Name: "ExplainUrl", Method: "POST", URI: root + "/explain"}, a, API.ExplainURL),
 			awsapi.Op(awsapi.OpMeta{Name: "GetLogs", Method: "GET", URI: root + "/functions/{FunctionName}/logs"}, a, API.GetLogs),
 			awsapi.Op(awsapi.OpMeta{Name: "GetStatus", Method: "GET", URI: root + "/status"}, a, API.GetStatus),
+			awsapi.Op(awsapi.OpMeta{Name: "CreateAccount", Method: "POST", URI: root + "/accounts"}, a, API.CreateAccount),
+			awsapi.Op(awsapi.OpMeta{Name: "ListAccounts", Method: "GET", URI: root + "/accounts"}, a, API.ListAccounts),
+			awsapi.Op(awsapi.OpMeta{Name: "CreateAccountKey", Method: "POST", URI: root + "/account-keys"}, a, API.CreateAccountKey),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "DeleteAccountKey", Method: "POST", URI: root + "/account-keys/delete", Status: 204}, a, API.DeleteAccountKey),
+			awsapi.OpVoid(awsapi.OpMeta{Name: "RevokeSession", Method: "POST", URI: root + "/sessions/revoke", Status: 204}, a, API.RevokeSession),
 		},
 	}
 }
@@ -65,14 +75,40 @@ func (c *Client) GetStatus(ctx context.Context, in *GetStatusRequest) (*GetStatu
 	return awsapi.Call[GetStatusRequest, GetStatusResponse](ctx, c.calls, "GetStatus", in)
 }
 
+// CreateAccount calls the operation of that name.
+func (c *Client) CreateAccount(ctx context.Context, in *CreateAccountRequest) (*AccountKey, error) {
+	return awsapi.Call[CreateAccountRequest, AccountKey](ctx, c.calls, "CreateAccount", in)
+}
+
+// ListAccounts calls the operation of that name.
+func (c *Client) ListAccounts(ctx context.Context, in *ListAccountsRequest) (*ListAccountsResponse, error) {
+	return awsapi.Call[ListAccountsRequest, ListAccountsResponse](ctx, c.calls, "ListAccounts", in)
+}
+
+// CreateAccountKey calls the operation of that name.
+func (c *Client) CreateAccountKey(ctx context.Context, in *CreateAccountKeyRequest) (*AccountKey, error) {
+	return awsapi.Call[CreateAccountKeyRequest, AccountKey](ctx, c.calls, "CreateAccountKey", in)
+}
+
+// DeleteAccountKey calls the operation of that name.
+func (c *Client) DeleteAccountKey(ctx context.Context, in *DeleteAccountKeyRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "DeleteAccountKey", in)
+}
+
+// RevokeSession calls the operation of that name.
+func (c *Client) RevokeSession(ctx context.Context, in *RevokeSessionRequest) error {
+	return awsapi.CallVoid(ctx, c.calls, "RevokeSession", in)
+}
+
 // ExplainURLRequest asks for the verdict on a call of a function URL. It names
 // the URL, or else the function and the qualifier that the URL belongs to.
 type ExplainURLRequest struct {
 	Url          *string `shape:"Url"`
 	FunctionName *string `shape:"FunctionName"`
 	Qualifier    *string `shape:"Qualifier"`
-	// As is who calls: the name or the ARN of a user, "root" or the account's
-	// ARN, or "anonymous", which is the default.
+	// As is who calls: the name or the ARN of a user, the ARN of a role or of one
+	// of its sessions, "root" or the account's ARN, or "anonymous", which is the
+	// default.
 	As *string `shape:"As"`
 	// AsKey is the id of the access key that the call is signed with.
 	AsKey *string `shape:"AccessKeyId"`
@@ -130,6 +166,9 @@ const (
 	ReasonUnknownKey = "UnknownAccessKey"
 	// ReasonInactiveKey: the access key was switched off.
 	ReasonInactiveKey = "InactiveAccessKey"
+	// ReasonSessionEnded: the temporary credentials have expired or were revoked,
+	// or their role or user is gone.
+	ReasonSessionEnded = "SessionEnded"
 	// ReasonUnsigned: the URL demands a signature and the call has none.
 	ReasonUnsigned = "Unsigned"
 	// ReasonExplicitDeny: a Deny statement applies.
@@ -184,6 +223,10 @@ type GetLogsRequest struct {
 	NextToken *string `aws:"query=nextToken" shape:"Token"`
 	// Limit is how many events to answer at most; 1000 if left out.
 	Limit *int `aws:"query=limit" shape:"Limit"`
+	// FilterPattern selects events as CloudWatch Logs' filter patterns do, Errors
+	// those that tell of a failure.
+	FilterPattern *string `aws:"query=filterPattern" shape:"FilterPattern"`
+	Errors        *bool   `aws:"query=errors"`
 	// Last asks for the latest events rather than the earliest.
 	Last *bool `aws:"query=last"`
 	// Follow asks for events in the order of arrival, so that those that come
@@ -247,6 +290,8 @@ type GetStatusResponse struct {
 	Egress EgressStatus
 	// Environments counts the execution environments that are alive.
 	Environments EnvironmentCounts
+	// Queue counts the events of asynchronous invocations.
+	Queue QueueStatus
 	// Blanks counts the interpreters that wait for a function, by runtime.
 	Blanks []BlankCount
 	// ColdStarts counts the environments that were started, by runtime.
@@ -269,6 +314,16 @@ type EnvironmentCounts struct {
 	Parked int
 	// Waiting are invocations that have no environment yet.
 	Waiting int
+}
+
+// QueueStatus counts the events of asynchronous invocations.
+type QueueStatus struct {
+	// Events are all that have not ended; Running of them are with their function.
+	Events  int
+	Running int
+	// OldestDueSeconds is how long the event waits that has been due for the longest
+	// time, 0 when none is.
+	OldestDueSeconds int64
 }
 
 // IsolationStatus is what functions run in.
@@ -336,11 +391,14 @@ type MissingRuntime struct {
 // constraints are the restrictions on what requests hold.
 func constraints() map[string]awsapi.Constraint {
 	return map[string]awsapi.Constraint{
+		"AccountId":       {Min: new(12.0), Max: new(12.0), Pattern: `\d{12}`},
+		"AccountName":     {Min: new(1.0), Max: new(64.0), Pattern: `[\w+=,.@ -]+`},
 		"AccessKeyId":     {Min: new(16.0), Max: new(128.0), Pattern: `[\w]+`},
 		"As":              {Min: new(1.0), Max: new(2048.0)},
 		"FunctionName":    {Min: new(1.0), Max: new(170.0)},
 		"Header":          {Max: new(8192.0)},
 		"Limit":           {Min: new(1.0), Max: new(10000.0)},
+		"FilterPattern":   {Max: new(1024.0)},
 		"LogStreamPrefix": {Max: new(512.0)},
 		"Method":          {Min: new(1.0), Max: new(32.0)},
 		"Qualifier":       {Min: new(1.0), Max: new(128.0)},

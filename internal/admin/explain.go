@@ -83,6 +83,8 @@ func (s *Service) judge(c *scene) finding {
 		f.caller = authz.Anonymous() // whatever is signed, nobody looks
 	case c.key == keyUnknown:
 		return finding{reason: ReasonUnknownKey, caller: c.caller}
+	case c.key == keyEnded:
+		return finding{reason: ReasonSessionEnded, caller: c.caller}
 	case c.key == keyInactive:
 		f.reason = ReasonInactiveKey
 	case c.caller.Principal.Type == policy.Anonymous:

@@ -298,7 +298,9 @@ func TestExplainRefusesRequests(t *testing.T) {
 		{"a version", admin.ExplainURLRequest{FunctionName: new("greeter"), Qualifier: new("$LATEST")}, "ResourceNotFoundException"},
 		{"no user", admin.ExplainURLRequest{FunctionName: new("greeter"), As: new("nobody")}, "ResourceNotFoundException"},
 		{"a user on another path", admin.ExplainURLRequest{FunctionName: new("greeter"), As: new("arn:aws:iam::000000000000:user/team/alice")}, "ResourceNotFoundException"},
-		{"a role", admin.ExplainURLRequest{FunctionName: new("greeter"), As: new("arn:aws:iam::000000000000:role/r")}, "ValidationException"},
+		{"no role", admin.ExplainURLRequest{FunctionName: new("greeter"), As: new("arn:aws:iam::000000000000:role/r")}, "ResourceNotFoundException"},
+		{"a group", admin.ExplainURLRequest{FunctionName: new("greeter"), As: new("arn:aws:iam::000000000000:group/r")}, "ValidationException"},
+		{"another account's root", admin.ExplainURLRequest{FunctionName: new("greeter"), As: new("arn:aws:iam::444455556666:root")}, "ResourceNotFoundException"},
 		{"no address", admin.ExplainURLRequest{FunctionName: new("greeter"), SourceIp: new("example")}, "ValidationException"},
 		{"no key id", admin.ExplainURLRequest{FunctionName: new("greeter"), AsKey: new("short")}, "ValidationException"},
 	}

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"furl/internal/authz"
@@ -13,9 +14,14 @@ import (
 // that is meant to be kept out.
 const maxFixes = 8
 
-// maxUserPolicies is IAM's quota for the inline policies of a user, in
+// maxPolicies is IAM's quota for the inline policies of a user or a role, in
 // characters without white space.
-const maxUserPolicies = 2048
+func maxPolicies(kind string) int {
+	if kind == "role" {
+		return 10240
+	}
+	return 2048
+}
 
 // Ids of statements that open a URL to everyone: those that AWS's own tools use.
 const (
@@ -94,15 +100,19 @@ func (c *scene) allow(f *finding, x *policy.Explanation) (command string, ok boo
 			sid = publicInvokeStatement
 		}
 		return c.addPermission(x.Request.Action, "*", sid)
-	case x.DeniedBy == policy.IdentityPolicy && c.user != nil:
-		return c.putUserPolicy(f, x)
+	case x.DeniedBy == policy.IdentityPolicy:
+		return c.putPolicy(f, x)
 	}
 	return "", false
 }
 
-// putUserPolicy gives the user a policy that allows the actions that are
-// missing; where the user's quota is used up, the function's policy does it.
-func (c *scene) putUserPolicy(f *finding, x *policy.Explanation) (command string, ok bool) {
+// putPolicy gives the user or role a policy that allows the actions that are
+// missing; where its quota is used up, the function's policy does it.
+func (c *scene) putPolicy(f *finding, x *policy.Explanation) (command string, ok bool) {
+	kind, _, principal, ok := c.issuer()
+	if !ok {
+		return "", false
+	}
 	doc := document{Version: policyVersion}
 	for i := range f.actions {
 		if !f.actions[i].Allowed {
@@ -111,23 +121,27 @@ func (c *scene) putUserPolicy(f *finding, x *policy.Explanation) (command string
 	}
 	text := doc.text()
 	name := free("invoke-"+c.function.Function.Name+"-url", "-", func(n string) bool { _, taken := c.policies[n]; return taken })
-	added, err := policy.Parse([]byte(text), policy.Identity)
-	if err != nil {
-		return "", false
+	size := 0
+	for _, doc := range append(slices.Collect(maps.Values(c.policies)), text) {
+		p, err := policy.Parse([]byte(doc), policy.Identity)
+		if err != nil {
+			return "", false
+		}
+		size += p.Size()
 	}
-	size := added.Size()
-	for _, source := range c.caller.Policies {
-		size += source.Policy.Size()
-	}
-	if size > maxUserPolicies {
-		return c.addPermission(x.Request.Action, c.user.ARN, userStatement)
+	if size > maxPolicies(kind) {
+		return c.addPermission(x.Request.Action, principal, userStatement)
 	}
 	c.policies[name] = text
-	return c.iam("put-user-policy", "--policy-name", name, "--policy-document", text), c.rebuildUser()
+	return c.iam("put-"+kind+"-policy", "--policy-name", name, "--policy-document", text), c.rebuild()
 }
 
-// removeStatement takes a statement out of a policy of the user.
+// removeStatement takes a statement out of a policy of the user or role.
 func (c *scene) removeStatement(st policy.StatementResult) (command string, ok bool) {
+	kind, _, _, ok := c.issuer()
+	if !ok {
+		return "", false
+	}
 	for name, text := range c.policies {
 		if st.Policy != c.sourceName(name) {
 			continue
@@ -138,32 +152,18 @@ func (c *scene) removeStatement(st policy.StatementResult) (command string, ok b
 		}
 		if n == 0 {
 			delete(c.policies, name)
-			return c.iam("delete-user-policy", "--policy-name", name), c.rebuildUser()
+			return c.iam("delete-"+kind+"-policy", "--policy-name", name), c.rebuild()
 		}
 		c.policies[name] = left
-		return c.iam("put-user-policy", "--policy-name", name, "--policy-document", left), c.rebuildUser()
+		return c.iam("put-"+kind+"-policy", "--policy-name", name, "--policy-document", left), c.rebuild()
 	}
 	return "", false
 }
 
-// sourceName is the name that the state gives to a policy of the user.
+// sourceName is the name that the state gives to a policy of the user or role.
 func (c *scene) sourceName(name string) string {
-	return "inline policy " + name + " of user " + c.user.User.Name
-}
-
-// rebuildUser has the changed policies in force.
-func (c *scene) rebuildUser() bool {
-	entry := *c.user
-	entry.Policies = nil
-	for name, text := range c.policies {
-		p, err := policy.Parse([]byte(text), policy.Identity)
-		if err != nil {
-			return false
-		}
-		entry.Policies = append(entry.Policies, policy.Source{Name: c.sourceName(name), Policy: p})
-	}
-	c.caller = authz.UserCaller(&entry, c.caller.AccessKeyID)
-	return true
+	kind, owner, _, _ := c.issuer()
+	return "inline policy " + name + " of " + kind + " " + owner
 }
 
 // addPermission adds a statement to the function's policy.
@@ -236,9 +236,10 @@ func (c *scene) lambda(command string, args ...string) string {
 	return shellLine(append(words, args...))
 }
 
-// iam is a command about the user.
+// iam is a command about the user or role.
 func (c *scene) iam(command string, args ...string) string {
-	return shellLine(append([]string{"aws", "iam", command, "--user-name", c.user.User.Name}, args...))
+	kind, name, _, _ := c.issuer()
+	return shellLine(append([]string{"aws", "iam", command, "--" + kind + "-name", name}, args...))
 }
 
 func shellLine(words []string) string {

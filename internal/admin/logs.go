@@ -3,10 +3,14 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"furl/internal/awsapi"
+	"furl/internal/cwlogs"
 	"furl/internal/logs"
+	"furl/internal/state"
 )
 
 const (
@@ -28,8 +32,13 @@ func (s *Service) GetLogs(ctx context.Context, in *GetLogsRequest) (*GetLogsResp
 	if err != nil {
 		return nil, err
 	}
+	match, err := matcher(in)
+	if err != nil {
+		return nil, err
+	}
+	group := state.LogGroupID{Account: id.Account, Region: id.Region, Name: "/aws/lambda/" + id.Name}
 	q := logs.Query{
-		Group:        "/aws/lambda/" + id.Name,
+		Match:        match,
 		StreamPrefix: value(in.LogStreamPrefix),
 		Start:        milliseconds(in.StartTime),
 		End:          milliseconds(in.EndTime),
@@ -42,8 +51,9 @@ func (s *Service) GetLogs(ctx context.Context, in *GetLogsRequest) (*GetLogsResp
 	}
 	f := s.state.Snapshot().Function(id)
 	if f != nil {
-		q.Group = f.Function.Latest.Logging.Group
+		group.Name = f.Function.Latest.Logging.Group
 	}
+	q.Group = s.home.Group(group)
 	var page logs.Page
 	if value(in.Follow) {
 		page, err = s.follow(ctx, q)
@@ -59,7 +69,36 @@ func (s *Service) GetLogs(ctx context.Context, in *GetLogsRequest) (*GetLogsResp
 	case err != nil:
 		return nil, err
 	}
-	return renderLogs(q.Group, page), nil
+	return renderLogs(group.Name, page), nil
+}
+
+// matcher tells which events a request wants, nil for all.
+func matcher(in *GetLogsRequest) (func(*logs.Entry) bool, error) {
+	pattern, err := cwlogs.ParsePattern(value(in.FilterPattern))
+	if err != nil {
+		return nil, awsapi.ValidationException("%s", err)
+	}
+	switch {
+	case value(in.Errors):
+		return func(e *logs.Entry) bool { return tellsFailure(e.Message) && pattern.Match(e.Message) }, nil
+	case in.FilterPattern != nil:
+		return func(e *logs.Entry) bool { return pattern.Match(e.Message) }, nil
+	}
+	return nil, nil
+}
+
+// failures are what the platform and the runtimes write of a failure, in both
+// log formats: INIT_REPORT and REPORT lines of one, a timeout, what Python and
+// Node.js say of errors.
+var failures = [...]string{
+	"Status: error", "Status: timeout", "Status: failure", "Task timed out", "[ERROR]", "[CRITICAL]", "\tERROR\t", "\tFATAL\t",
+	"Traceback (most recent call last)", `"status":"error"`, `"status":"timeout"`, `"status":"failure"`, `"errorType"`,
+	`"level":"ERROR"`, `"level": "ERROR"`, `"level":"FATAL"`, `"level": "FATAL"`, `"level":"CRITICAL"`, `"level": "CRITICAL"`,
+}
+
+// tellsFailure tells whether a message is about one.
+func tellsFailure(message string) bool {
+	return slices.ContainsFunc(failures[:], func(sign string) bool { return strings.Contains(message, sign) })
 }
 
 // follow gathers what arrived after the query's token, or arrives soon.
@@ -94,7 +133,7 @@ func renderLogs(group string, page logs.Page) *GetLogsResponse {
 			Timestamp:     e.Time.UnixMilli(),
 			LogStreamName: e.Stream,
 			RequestId:     nonEmpty(e.RequestID),
-			Message:       e.Message,
+			Message:       strings.TrimSuffix(e.Message, "\n"),
 		})
 	}
 	return out

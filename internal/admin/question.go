@@ -25,6 +25,7 @@ const (
 	keyGood keyState = iota // or none is named
 	keyUnknown
 	keyInactive
+	keyEnded // the session has: expired, revoked, or its role is gone
 )
 
 // scene is everything that the verdict on a call depends on, in a form in
@@ -42,8 +43,10 @@ type scene struct {
 
 	// caller is nil when nobody knows who calls.
 	caller *authz.Caller
-	// user is who calls, if an IAM user; policies are the user's documents.
+	// user or role is who calls, if an IAM user or a session of a role; policies
+	// are its documents.
 	user     *state.UserEntry
+	role     *state.RoleEntry
 	policies map[string]string
 	key      keyState
 	keyID    string
@@ -156,7 +159,7 @@ func (s *Service) findCaller(ctx context.Context, c *scene, in *ExplainURLReques
 	c.keyID = *in.AsKey
 	if !s.findKey(ctx, c) {
 		if !named || user == nil {
-			c.caller, c.user, c.policies = nil, nil, nil
+			c.caller, c.user, c.role, c.policies = nil, nil, nil, nil
 		}
 		return nil
 	}
@@ -177,16 +180,11 @@ func (s *Service) findPrincipal(ctx context.Context, c *scene, as string) error 
 		c.caller = owner
 		return nil
 	}
-	name := as
 	if strings.HasPrefix(as, "arn:") {
-		_, path, ok := strings.Cut(as, ":user/")
-		if !ok {
-			return awsapi.ValidationException("%s is neither a user nor the root of this account", as)
-		}
-		name = path[strings.LastIndexByte(path, '/')+1:]
+		return s.findARN(c, account(ctx), as)
 	}
-	u := s.state.Snapshot().User(account(ctx), name)
-	if u == nil || name != as && u.ARN != as {
+	u := s.state.Snapshot().User(account(ctx), as)
+	if u == nil {
 		return notFound("The user %s cannot be found.", as)
 	}
 	c.setUser(u, "")
@@ -199,11 +197,18 @@ func (s *Service) findKey(ctx context.Context, c *scene) bool {
 		c.caller, c.user, c.policies = authz.RootCaller(account(ctx), c.keyID), nil, nil
 		return true
 	}
+	if _, session := authz.AccountOfKey(c.keyID); session {
+		return s.findSession(c, account(ctx))
+	}
 	snap := s.state.Snapshot()
 	k := snap.AccessKey(c.keyID)
 	if k == nil || k.Key.Account != account(ctx) {
 		c.key = keyUnknown
 		return false
+	}
+	if k.Key.User == state.RootUser {
+		c.caller, c.user, c.policies = authz.RootCaller(account(ctx), c.keyID), nil, nil
+		return true
 	}
 	u := snap.User(k.Key.Account, k.Key.User)
 	if u == nil {

@@ -7,6 +7,7 @@ import (
 	"furl/internal/arn"
 	"furl/internal/authz"
 	"furl/internal/awsapi"
+	"furl/internal/cwlogs"
 	"furl/internal/environment"
 	"furl/internal/logs"
 	"furl/internal/sandbox"
@@ -18,6 +19,8 @@ type Options struct {
 	State *state.State
 	Authz *authz.Authorizer
 	Logs  *logs.Log
+	// Home is where the log's groups are those of.
+	Home cwlogs.Home
 	// Pool is the node's; nil where there are no functions to run.
 	Pool   *environment.Pool
 	Region string
@@ -29,6 +32,8 @@ type Options struct {
 	// Egress are asked for each time.
 	Isolation IsolationStatus
 	Egress    func() EgressStatus
+	// Queue counts the events of asynchronous invocations; nil where there are none.
+	Queue func(context.Context) (QueueStatus, error)
 	// Probe tries what the sandboxes have.
 	Probe func(context.Context) sandbox.Report
 	// RootKeyID is the id of the root's access key, which is not in the state.
@@ -43,12 +48,14 @@ type Service struct {
 	state    *state.State
 	authz    *authz.Authorizer
 	logs     *logs.Log
+	home     cwlogs.Home
 	pool     *environment.Pool
 	region   string
 	domain   string
 	version  string
 	isolated IsolationStatus
 	egress   func() EgressStatus
+	queue    func(context.Context) (QueueStatus, error)
 	probe    func(context.Context) sandbox.Report
 	rootKey  string
 	url      func(id string) string
@@ -64,12 +71,14 @@ func New(o Options) *Service {
 		state:    o.State,
 		authz:    o.Authz,
 		logs:     o.Logs,
+		home:     o.Home,
 		pool:     o.Pool,
 		region:   o.Region,
 		domain:   o.Domain,
 		version:  o.Version,
 		isolated: o.Isolation,
 		egress:   o.Egress,
+		queue:    o.Queue,
 		probe:    o.Probe,
 		rootKey:  o.RootKeyID,
 		url:      o.FunctionURL,
@@ -87,8 +96,29 @@ func (s *Service) Access(ctx context.Context, in any) ([]authz.Access, error) {
 		return one(ctx, "GetLogs"), nil
 	case *GetStatusRequest:
 		return one(ctx, "GetStatus"), nil
+	case *CreateAccountRequest:
+		return s.onServer("CreateAccount"), nil
+	case *ListAccountsRequest:
+		return s.onServer("ListAccounts"), nil
+	case *CreateAccountKeyRequest:
+		return s.onServer("CreateAccountKey"), nil
+	case *DeleteAccountKeyRequest:
+		return s.onServer("DeleteAccountKey"), nil
+	}
+	if in, ok := in.(*RevokeSessionRequest); ok { // a matter of the session's account
+		acc := one(ctx, "RevokeSession")
+		if owner, ok := authz.AccountOfKey(in.AccessKeyId); ok {
+			acc[0].Account = owner
+		}
+		return acc, nil
 	}
 	return nil, awsapi.InternalFailure()
+}
+
+// onServer is an action on the server as a whole, which is a matter of the
+// account that its data directory belongs to.
+func (s *Service) onServer(action string) []authz.Access {
+	return []authz.Access{{Action: "furl:" + action, Resource: "*", Account: s.state.Snapshot().FirstAccount()}}
 }
 
 func one(ctx context.Context, action string) []authz.Access {

@@ -37,6 +37,12 @@ func (s *Service) GetStatus(ctx context.Context, in *GetStatusRequest) (*GetStat
 	}
 	out.Runtimes, out.MissingRuntimes = s.runtimes(ctx, in.Runtimes)
 	out.Functions, out.FunctionUrls = snap.Counts()
+	if s.queue != nil {
+		var err error
+		if out.Queue, err = s.queue(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if s.pool != nil {
 		n := s.pool.Stats()
 		out.Environments = EnvironmentCounts{Idle: n.Idle, Busy: n.Busy, Starting: n.Starting, Parked: n.Blanks, Waiting: n.Waiting, Frozen: n.Frozen}

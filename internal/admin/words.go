@@ -15,7 +15,12 @@ func (s *Service) summary(c *scene, f *finding) string {
 	switch f.reason {
 	case ReasonNoURL:
 		return fmt.Sprintf("the function %s has no URL", c.name())
+	case ReasonSessionEnded:
+		return fmt.Sprintf("the session of the access key %s has ended: it expired or was revoked, or its role or user is gone", c.keyID)
 	case ReasonUnknownKey:
+		if _, session := authz.AccountOfKey(c.keyID); session {
+			return fmt.Sprintf("the temporary credentials %s were not used on this server of late, which does not store them; name their session with --as", c.keyID)
+		}
 		return fmt.Sprintf("there is no access key %s, or not any more", c.keyID)
 	case ReasonInactiveKey:
 		return fmt.Sprintf("the access key %s of user %s is inactive", c.keyID, c.user.User.Name)
@@ -69,6 +74,7 @@ func (s *Service) notes(c *scene, f *finding) []string {
 	case ReasonExplicitDeny:
 		note("no permission outweighs a Deny, which somebody wrote on purpose: the commands below take it away")
 	}
+	notes = append(notes, c.bounds(f)...)
 	if c.url.AuthType == state.AuthIAM && c.user != nil && c.keyID == "" && s.activeKeys(c.user) == 0 {
 		note("user %s has no active access key to sign with", c.user.User.Name)
 	}

@@ -36,6 +36,8 @@ type spec struct {
 	// auth is the AuthType that the function's URL is to have; empty keeps the one
 	// that it has. newAuth is that of a URL that is made; empty makes none.
 	auth, newAuth string
+	// urlID is the url-id that a URL that is made is to have; empty: any.
+	urlID string
 }
 
 // deployment is what was deployed: the JSON of up and deploy.
@@ -83,7 +85,7 @@ func (d *deployer) deploy(ctx context.Context, s *spec) (*deployment, error) {
 	if s.newAuth == "" {
 		return out, nil
 	}
-	u, err := d.url(ctx, s)
+	u, err := d.url(ctx, s, out.FunctionArn)
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +196,7 @@ func (d *deployer) configurationChange(ctx context.Context, s *spec, have *lambd
 	if s.timeout != 0 && s.timeout != value(have.Timeout) {
 		in.Timeout, changed = &s.timeout, true
 	}
-	if s.env != nil && (have.Environment == nil || !maps.Equal(s.env, have.Environment.Variables)) {
+	if s.env != nil && !maps.Equal(s.env, value(have.Environment).Variables) {
 		in.Environment, changed = &lambda.Environment{Variables: s.env}, true
 	}
 	if s.role != "" {

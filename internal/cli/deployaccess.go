@@ -67,8 +67,8 @@ type functionURL struct {
 
 // url gives the function a URL, or its URL the AuthType that the spec names. One
 // with NONE is opened to everyone; one that the spec wants signed is closed.
-func (d *deployer) url(ctx context.Context, s *spec) (functionURL, error) {
-	u, err := d.urlConfig(ctx, s)
+func (d *deployer) url(ctx context.Context, s *spec, arn string) (functionURL, error) {
+	u, err := d.urlConfig(ctx, s, arn)
 	switch {
 	case err != nil:
 		return u, err
@@ -80,14 +80,20 @@ func (d *deployer) url(ctx context.Context, s *spec) (functionURL, error) {
 	return u, nil
 }
 
-func (d *deployer) urlConfig(ctx context.Context, s *spec) (functionURL, error) {
+func (d *deployer) urlConfig(ctx context.Context, s *spec, arn string) (functionURL, error) {
 	have, err := d.lambda.GetFunctionUrlConfig(ctx, &lambda.GetFunctionUrlConfigRequest{FunctionName: s.name})
 	wanted := lambda.FunctionUrlAuthType(s.auth)
 	if isCode(err, "ResourceNotFoundException") {
+		if s.urlID != "" {
+			err := d.lambda.TagResource(ctx, &lambda.TagResourceRequest{Resource: arn, Tags: map[string]string{lambda.TagURLID: s.urlID}})
+			if err != nil {
+				return functionURL{}, err
+			}
+		}
 		wanted = cmp.Or(wanted, lambda.FunctionUrlAuthType(s.newAuth))
 		made, err := d.lambda.CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigRequest{FunctionName: s.name, AuthType: wanted})
-		if isCode(err, "ResourceConflictException") {
-			return d.urlConfig(ctx, s) // made by somebody else just now
+		if isCode(err, "ResourceConflictException") && s.urlID == "" {
+			return d.urlConfig(ctx, s, arn) // made by somebody else just now
 		}
 		if err != nil {
 			return functionURL{}, err
@@ -96,6 +102,10 @@ func (d *deployer) urlConfig(ctx context.Context, s *spec) (functionURL, error) 
 	}
 	if err != nil {
 		return functionURL{}, err
+	}
+	if s.urlID != "" && !strings.Contains(have.FunctionUrl, "://"+s.urlID+".") {
+		return functionURL{}, withHint(fmt.Errorf("function %s has the URL %s already", s.name, have.FunctionUrl),
+			"a URL keeps its url-id; take it away first: aws lambda delete-function-url-config --function-name "+admin.ShellQuote(s.name))
 	}
 	if wanted == "" || wanted == have.AuthType {
 		return functionURL{address: have.FunctionUrl, auth: have.AuthType}, nil

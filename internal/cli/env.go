@@ -110,6 +110,8 @@ func (a *app) clientVariables(ctx context.Context, flags given) (variables, erro
 	return append(vars,
 		variable{name: "AWS_REGION", value: info.Region},
 		variable{name: "AWS_DEFAULT_REGION", value: info.Region},
+		// Live Tail would otherwise be asked of a host "stream-" before the endpoint's.
+		variable{name: "AWS_DISABLE_HOST_PREFIX_INJECTION", value: "true"},
 		variable{name: "AWS_CA_BUNDLE", value: info.CABundle},
 		variable{name: "REQUESTS_CA_BUNDLE", value: info.CABundle},
 		variable{name: "CURL_CA_BUNDLE", value: info.CABundle},

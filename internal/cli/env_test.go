@@ -44,7 +44,7 @@ func pretend(t *testing.T, bundle string, key bool) (environ []string, endpoint 
 func expected(endpoint, bundle string) map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7+DENG",
-		"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1",
+		"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
 		"AWS_CA_BUNDLE": bundle, "REQUESTS_CA_BUNDLE": bundle, "CURL_CA_BUNDLE": bundle,
 	}
 }

@@ -79,6 +79,10 @@ func hints(err error) []string {
 			"the server does not know this access key: unset AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to use the root's",
 			`or take the server's settings: eval "$(furl env)"`,
 		}
+	case isCode(err, "ServiceException"):
+		return []string{"the reason is in the server's log, and where a function could not be started in furl logs NAME"}
+	case isCode(err, "ResourceNotFoundException") && strings.Contains(err.Error(), "Function not found"):
+		return []string{"furl list shows the functions that there are"}
 	case isCode(err, "InvalidSignatureException", "SignatureDoesNotMatch"):
 		return []string{"check AWS_SECRET_ACCESS_KEY, AWS_REGION and this machine's clock"}
 	}

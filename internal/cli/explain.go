@@ -39,7 +39,7 @@ The exit code is 0 when the call is allowed and 1 when it is refused.`,
 	}
 	target := addTargetFlags(cmd)
 	fs := cmd.Flags()
-	fs.StringVar(&o.as, "as", "", "who calls: a `USER`'s name or ARN, root, or anonymous (default anonymous)")
+	fs.StringVar(&o.as, "as", "", "who calls: a `USER`'s name, the ARN of a user, a role or a role's session, root, or anonymous (default anonymous)")
 	fs.StringVar(&o.key, "as-key", "", "`ID` of the access key that the call is signed with")
 	fs.StringVar(&o.method, "method", "", "HTTP `METHOD` (default GET)")
 	fs.StringVar(&o.ip, "source-ip", "", "address (`IP`) that the call comes from (default 127.0.0.1)")

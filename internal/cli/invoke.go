@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 
@@ -17,22 +18,25 @@ import (
 // invocation is what `furl invoke --json` prints.
 type invocation struct {
 	StatusCode      int    `json:"StatusCode"`
-	ExecutedVersion string `json:"ExecutedVersion"`
+	ExecutedVersion string `json:"ExecutedVersion,omitempty"`
 	FunctionError   string `json:"FunctionError,omitempty"`
 	// Payload is the function's answer: JSON, or a text where it is none.
-	Payload   any    `json:"Payload"`
+	Payload   any    `json:"Payload,omitempty"`
 	LogResult string `json:"LogResult,omitempty"`
 }
 
 func newInvokeCommand(a *app) *cobra.Command {
-	data, withLogs, asJSON := "", false, false
+	data, withLogs, asJSON, later := "", false, false, false
 	cmd := &cobra.Command{
 		Use:   "invoke NAME",
 		Short: "Invoke a function and print its answer",
 		Long: `Invoke a function with an event and print what it answers. The exit code is 1 when the
-function failed; its error is then what is printed.`,
+function failed; its error is then what is printed. With --async the server keeps the event
+and runs it by itself, up to three times if the function fails; furl logs NAME shows what
+became of it.`,
 		Example: `  furl invoke hello --data '{"queryStringParameters": {"name": "John"}}'
   furl invoke hello --data @event.json --logs
+  furl invoke hello --data @event.json --async
   jq .event case.json | furl invoke hello --data -`,
 		Args: oneArg("the name of a function"),
 	}
@@ -40,6 +44,8 @@ function failed; its error is then what is printed.`,
 	cmd.Flags().StringVar(&data, "data", "{}", "event: `JSON`, @FILE, or - for standard input")
 	cmd.Flags().BoolVar(&withLogs, "logs", false, "print the end of the invocation's log on stderr")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON: StatusCode, ExecutedVersion, FunctionError, Payload, LogResult")
+	cmd.Flags().BoolVar(&later, "async", false, "have the event run later; the answer is not waited for")
+	cmd.MarkFlagsMutuallyExclusive("async", "logs")
 	cmd.ValidArgsFunction = a.completeFunctions(target, 1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		event, err := a.event(data)
@@ -53,6 +59,9 @@ function failed; its error is then what is printed.`,
 		in := &lambda.InvocationRequest{FunctionName: args[0], Payload: event}
 		if withLogs {
 			in.LogType = new(lambda.LogTypeTail)
+		}
+		if later {
+			in.InvocationType = new(lambda.InvocationTypeEvent)
 		}
 		out, err := c.lambda.Invoke(cmd.Context(), in)
 		if err != nil {
@@ -83,6 +92,10 @@ func (a *app) printInvocation(out *lambda.InvocationResponse, asJSON bool) error
 	if err != nil {
 		return fmt.Errorf("the log that came along: %w", err)
 	}
+	if value(out.StatusCode) == http.StatusAccepted && !asJSON {
+		_, err = fmt.Fprintln(a.stdout, "accepted")
+		return err
+	}
 	if asJSON {
 		err = a.printJSON(invocation{
 			StatusCode:      value(out.StatusCode),
@@ -105,6 +118,9 @@ func (a *app) printInvocation(out *lambda.InvocationResponse, asJSON bool) error
 }
 
 func payloadValue(payload []byte) any {
+	if len(payload) == 0 {
+		return nil
+	}
 	if json.Valid(payload) {
 		return json.RawMessage(payload)
 	}

@@ -2,12 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -19,8 +15,10 @@ const lastEvents = 1000
 
 // logOptions are the flags of furl logs.
 type logOptions struct {
-	follow, json bool
-	since        time.Duration
+	follow, json  bool
+	errors, group bool
+	since         time.Duration
+	pattern       string
 }
 
 func newLogsCommand(a *app) *cobra.Command {
@@ -30,15 +28,24 @@ func newLogsCommand(a *app) *cobra.Command {
 		Short: "Print what a function logged",
 		Long: `Print what a function printed and the platform's lines about its invocations: the time in
 UTC, the first characters of the execution environment's id, the line. Without --since it
-is the last 1000 events. The log of a function that was removed can still be read.`,
+is the last 1000 events. On a terminal each request has its colour. The log of a function
+that was removed can still be read.
+
+A filter pattern is one of CloudWatch Logs: terms ('timeout -retry'), fields of lines that are
+JSON ('{ $.level = "ERROR" }'), or fields between spaces ('[ip, ..., status = 5*, size]').`,
 		Example: `  furl logs hello
-  furl logs hello -f
+  furl logs hello -f --group
+  furl logs hello --errors --since 1h
+  furl logs hello --filter-pattern '{ $.user = "ann" }'
   furl logs hello --since 10m --json | jq -r .Message`,
 		Args: oneArg("the name of a function"),
 	}
 	target := addTargetFlags(cmd)
 	cmd.Flags().BoolVarP(&o.follow, "follow", "f", false, "stay and print new events until Ctrl-C")
 	cmd.Flags().DurationVar(&o.since, "since", 0, "print all events of this `TIME` up to now, for example 10m or 24h")
+	cmd.Flags().BoolVar(&o.errors, "errors", false, "print only events that tell of a failure: errors that were logged, timeouts, failed invocations")
+	cmd.Flags().StringVar(&o.pattern, "filter-pattern", "", "print only events that this `PATTERN` of CloudWatch Logs selects")
+	cmd.Flags().BoolVar(&o.group, "group", false, "print the events of a request together, when it has ended")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON object a line: EventId, Timestamp (milliseconds since 1970), LogStreamName, RequestId, Message")
 	cmd.ValidArgsFunction = a.completeFunctions(target, 1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -61,6 +68,14 @@ is the last 1000 events. The log of a function that was removed can still be rea
 // logs prints the pages of a log and then, if asked, follows it.
 func (a *app) logs(ctx context.Context, c *admin.Client, o *logOptions, name string) error {
 	in := &admin.GetLogsRequest{FunctionName: name}
+	if o.errors {
+		in.Errors = new(true)
+	}
+	if o.pattern != "" {
+		in.FilterPattern = &o.pattern
+	}
+	printer := &eventPrinter{out: a.stdout, json: o.json, terminal: isTerminal(a.stdout), grouped: o.group}
+	printer.coloured = printer.terminal && a.env["NO_COLOR"] == ""
 	if o.since > 0 {
 		in.StartTime = new(time.Now().Add(-o.since).UnixMilli())
 	} else {
@@ -75,7 +90,7 @@ func (a *app) logs(ctx context.Context, c *admin.Client, o *logOptions, name str
 		if len(page.Events) > 0 {
 			last = page.Events
 		}
-		if err := a.printEvents(page.Events, o.json); err != nil {
+		if err := printer.print(page.Events); err != nil {
 			return err
 		}
 		in.NextToken = page.NextToken
@@ -84,14 +99,14 @@ func (a *app) logs(ctx context.Context, c *admin.Client, o *logOptions, name str
 		}
 	}
 	if !o.follow {
-		return nil
+		return printer.rest()
 	}
-	return a.follow(ctx, c, o, in, last)
+	return a.follow(ctx, c, printer, in, last)
 }
 
 // follow prints events as they arrive. Those of the last page are in the order
 // of time, not of arrival, so that some of them may come again.
-func (a *app) follow(ctx context.Context, c *admin.Client, o *logOptions, in *admin.GetLogsRequest, last []admin.LogEvent) error {
+func (a *app) follow(ctx context.Context, c *admin.Client, printer *eventPrinter, in *admin.GetLogsRequest, last []admin.LogEvent) error {
 	seen := make(map[string]bool, len(last))
 	for _, e := range last {
 		seen[e.EventId] = true
@@ -111,51 +126,9 @@ func (a *app) follow(ctx context.Context, c *admin.Client, o *logOptions, in *ad
 				fresh = append(fresh, e)
 			}
 		}
-		if err := a.printEvents(fresh, o.json); err != nil {
+		if err := printer.print(fresh); err != nil {
 			return err
 		}
 		in.NextToken = page.NextToken
 	}
-}
-
-// printEvents prints a page at once: a log may be long.
-func (a *app) printEvents(events []admin.LogEvent, asJSON bool) error {
-	var b strings.Builder
-	terminal := isTerminal(a.stdout)
-	for i := range events {
-		if asJSON {
-			line, err := json.Marshal(&events[i])
-			if err != nil {
-				return fmt.Errorf("print an event: %w", err)
-			}
-			b.Write(append(line, '\n'))
-			continue
-		}
-		appendEvent(&b, &events[i], terminal)
-	}
-	_, err := a.stdout.Write([]byte(b.String()))
-	return err
-}
-
-// appendEvent words an event for people. The further lines of a message are
-// indented below its first.
-func appendEvent(b *strings.Builder, e *admin.LogEvent, terminal bool) {
-	_, id, _ := strings.Cut(e.LogStreamName, "]")
-	message := strings.TrimRight(e.Message, "\n")
-	if terminal {
-		message = strings.Map(visible, message)
-	}
-	fmt.Fprintf(b, "%s %s %s\n",
-		time.UnixMilli(e.Timestamp).UTC().Format("2006-01-02 15:04:05.000"),
-		id[:min(6, len(id))],
-		strings.ReplaceAll(message, "\n", "\n    "))
-}
-
-// visible replaces what a terminal might obey: anybody on the network may have
-// had it logged.
-func visible(r rune) rune {
-	if r != '\n' && r != '\t' && unicode.IsControl(r) {
-		return '\uFFFD'
-	}
-	return r
 }

@@ -34,7 +34,8 @@ func newRootCommand(a *app) *cobra.Command {
 		Use:   "furl COMMAND",
 		Short: "AWS Lambda function URLs on your own machine",
 		Long: `furl serves functions at addresses of their own, as AWS Lambda does with function
-URLs, and answers the AWS API that manages them: Lambda, IAM and STS.
+URLs, and answers the AWS API that manages them: Lambda, IAM, STS and
+CloudWatch Logs.
 
 Exit codes: 0 when it worked, 1 when it did not, 2 for wrong usage.`,
 		Example: `  furl up examples/hello          serve a function at a URL of its own, in one step
@@ -70,6 +71,8 @@ Exit codes: 0 when it worked, 1 when it did not, 2 for wrong usage.`,
 		newRmCommand(a),
 		newLogsCommand(a),
 		newExplainCommand(a),
+		newAccountCommand(a),
+		newRevokeCommand(a),
 		newStatusCommand(a),
 		newDoctorCommand(a),
 		newVersionCommand(a),
@@ -96,14 +99,15 @@ func newHelpCommand() *cobra.Command {
 	}
 }
 
-// unknownCommand is the error for a first word that is no command.
+// unknownCommand is the error for a word that is none of a command's commands.
 func unknownCommand(root *cobra.Command, name string) error {
-	hints := []string{"furl --help lists the commands"}
+	path := root.CommandPath()
 	var names []string
 	for _, c := range root.Commands() {
 		names = append(names, c.Name())
 	}
-	return withHint(usagef("unknown command %q", name), append(didYouMean(name, names, "furl "), hints...)...)
+	return withHint(usagef("unknown command %q", strings.TrimPrefix(path+" "+name, "furl ")),
+		append(didYouMean(name, names, path+" "), path+" --help lists the commands")...)
 }
 
 // flagError words errors in flags, with the flag that was likely meant.
@@ -111,6 +115,9 @@ func flagError(cmd *cobra.Command, err error) error {
 	hints := []string{cmd.CommandPath() + " --help lists the flags"}
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		hints = append(meantFlag(cmd, unknown), hints...)
+	}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok && invalid.GetFlag().Value.Type() == "duration" {
+		err = fmt.Errorf("--%s %q: want a time such as 90s, 10m or 24h", invalid.GetFlag().Name, invalid.GetValue())
 	}
 	return withHint(&usageError{err}, hints...)
 }

@@ -85,6 +85,12 @@ func allSettings() []*setting {
 			set: text(func(s *settings) *string { return &s.URLAuth }), show: func(s *settings) any { return s.URLAuth }},
 		{name: "tls", usage: "make function URLs https; both schemes are answered either way", standard: "false",
 			set: toggle(func(s *settings) *bool { return &s.TLS }), show: func(s *settings) any { return s.TLS }},
+		{name: "trusted-proxies", flag: "trusted-proxy", arg: "CIDR", usage: "network of reverse proxies whose X-Forwarded-For, -Proto and -Port are believed, for example 10.0.0.0/8; may be repeated", standard: "none", many: true,
+			set: setTrustedProxies, show: func(s *settings) any { return s.TrustedProxies }},
+		{name: "proxy-protocol", usage: "accept the PROXY protocol, version 1 and 2, from trusted proxies", standard: "false",
+			set: toggle(func(s *settings) *bool { return &s.ProxyProtocol }), show: func(s *settings) any { return s.ProxyProtocol }},
+		{name: "path-urls", usage: "answer function URLs at /_url/{url-id}/ of localhost too, for this machine alone", standard: "true",
+			set: setPathURLs, show: func(s *settings) any { return !s.NoPathURLs }},
 		{name: "runtimes", flag: "runtime", arg: "RUNTIME=PATH", usage: "interpreter of a runtime, for example python3.12=/opt/python/bin/python3; may be repeated", standard: "found on this machine", many: true,
 			set: setRuntimes, show: func(s *settings) any { return s.Runtimes }},
 		{name: "isolation", arg: "LEVEL", usage: "what functions run in: required (sandboxes of namespaces, or no server), best-effort (the strongest that works here), or a driver: namespace, confined or process", standard: "required when others than this machine can connect, else best-effort",
@@ -97,10 +103,14 @@ func allSettings() []*setting {
 			set: setEgressAllow, show: func(s *settings) any { return s.EgressAllow }},
 		{name: "egress-host-ports", flag: "egress-host-port", arg: "PORT", usage: "port of this machine's loopback that functions reach as host.furl.internal; may be repeated", standard: "none", many: true,
 			set: setEgressHostPorts, show: func(s *settings) any { return s.EgressHostPorts }},
+		{name: "oidc-issuers", flag: "oidc-issuer", arg: "URL[=AUDIENCE]", usage: "issuer of OpenID Connect tokens that roles can be assumed with, where their trust policies name it; may be repeated", standard: "none", many: true,
+			set: setOIDCIssuers, show: func(s *settings) any { return s.OIDCIssuers }},
 		{name: "metrics", arg: "ADDRESS", usage: "address that serves figures for Prometheus at /metrics, for example 127.0.0.1:9100", standard: "off",
 			set: text(func(s *settings) *string { return &s.Metrics }), show: func(s *settings) any { return s.Metrics }},
 		{name: "max-environments", arg: "N", usage: "most execution environments at a time", standard: "64",
 			set: setMaxEnvironments, show: func(s *settings) any { return s.MaxEnvironments }},
+		{name: "stream-rate", arg: "BYTES", usage: "most bytes per second that a function streams after the first 6 MB of an answer; AWS has 2097152", standard: "0: no limit",
+			set: setStreamRate, show: func(s *settings) any { return s.StreamRate }},
 		{name: "drain-timeout", arg: "TIME", usage: "how long requests may take to finish when the server stops, for example 10s", standard: "30s",
 			set: setDrainTimeout, show: func(s *settings) any { return s.DrainTimeout.String() }},
 		{name: "log-format", arg: "FORMAT", usage: "form of the log on stderr: text or json", standard: "text on a terminal, else json",
@@ -160,8 +170,25 @@ func toggle(member func(*settings) *bool) func(*settings, []string) error {
 	}
 }
 
+func setTrustedProxies(s *settings, values []string) error {
+	s.TrustedProxies = several(values)
+	return nil
+}
+
+func setPathURLs(s *settings, values []string) error {
+	on := false
+	err := toggle(func(*settings) *bool { return &on })(s, values)
+	s.NoPathURLs = !on
+	return err
+}
+
 func setEgressAllow(s *settings, values []string) error {
 	s.EgressAllow = several(values)
+	return nil
+}
+
+func setOIDCIssuers(s *settings, values []string) error {
+	s.OIDCIssuers = several(values)
 	return nil
 }
 
@@ -207,6 +234,17 @@ func setMaxEnvironments(s *settings, values []string) error {
 	}
 	if s.MaxEnvironments, err = strconv.Atoi(v); err != nil || s.MaxEnvironments < 1 {
 		return fmt.Errorf("%q: want a number from 1 on", v)
+	}
+	return nil
+}
+
+func setStreamRate(s *settings, values []string) error {
+	v, err := single(values)
+	if err != nil {
+		return err
+	}
+	if s.StreamRate, err = strconv.ParseInt(v, 10, 64); err != nil || s.StreamRate < 0 {
+		return fmt.Errorf("%q: want a number of bytes per second, or 0 for no limit", v)
 	}
 	return nil
 }

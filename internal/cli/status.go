@@ -80,6 +80,7 @@ func statusLines(endpoint string, s *admin.GetStatusResponse) [][2]string {
 	lines = append(lines,
 		[2]string{"environments", fmt.Sprintf("%d idle (%d frozen), %d busy, %d starting; %d invocations wait for one",
 			s.Environments.Idle, s.Environments.Frozen, s.Environments.Busy, s.Environments.Starting, s.Environments.Waiting)})
+	lines = append(lines, [2]string{"asynchronous", queueLine(s.Queue)})
 	var blanks, starts []string
 	for _, b := range s.Blanks {
 		blanks = append(blanks, fmt.Sprintf("%s: %d", b.Runtime, b.Count))
@@ -88,6 +89,14 @@ func statusLines(endpoint string, s *admin.GetStatusResponse) [][2]string {
 		starts = append(starts, fmt.Sprintf("%s: %d, %d stocked", c.Runtime, c.Stocked+c.Unstocked, c.Stocked))
 	}
 	return append(lines, [2]string{"ready", orNone(blanks)}, [2]string{"cold starts", orNone(starts)})
+}
+
+func queueLine(q admin.QueueStatus) string {
+	text := fmt.Sprintf("%s queued, %d running", counted(q.Events-q.Running, "event"), q.Running)
+	if q.OldestDueSeconds > 0 {
+		text += fmt.Sprintf("; one waits for %s", time.Duration(q.OldestDueSeconds)*time.Second)
+	}
+	return text
 }
 
 func egressLine(e admin.EgressStatus) string {

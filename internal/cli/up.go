@@ -14,8 +14,11 @@ import (
 	"furl/internal/lambda"
 )
 
+// urlIDLetters are the letters of a url-id that a user chooses.
+const urlIDLetters = "abcdefghijklmnopqrstuvwxyz0123456789"
+
 func newUpCommand(a *app) *cobra.Command {
-	auth := ""
+	auth, urlID := "", ""
 	cmd := &cobra.Command{
 		Use:   "up DIR|FILE",
 		Short: "Serve a function at a URL of its own, in one step",
@@ -27,8 +30,8 @@ Where no server runs, one is started in this process with the settings of furl s
 FURL_ variables and the settings file), and up stays until Ctrl-C.
 
 Handler and runtime are guessed: lambda_function.lambda_handler, handler.handler and the
-like with this machine's Python, or a custom runtime where an executable is called
-bootstrap.`,
+like with this machine's Python, index.handler of index.mjs or index.js with its Node.js, or
+a custom runtime where an executable is called bootstrap.`,
 		Example: `  furl up examples/hello
   furl up hello.py --name greeter --watch
   furl up examples/hello --auth-type AWS_IAM      for signed calls only
@@ -39,6 +42,7 @@ bootstrap.`,
 	flags := addDeployFlags(cmd)
 	cmd.Flags().StringVar(&auth, "auth-type", "", "`AUTH` type of the URL: NONE (open to everyone) or AWS_IAM (signed); default what the URL has, NONE for a new one")
 	completeFlag(cmd, "auth-type", authTypes()...)
+	cmd.Flags().StringVar(&urlID, "url-id", "", "`ID` that a new URL's name begins with, 1 to 32 lower-case letters and digits (default a random one)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var err error
 		if flags.given("auth-type") {
@@ -46,10 +50,14 @@ bootstrap.`,
 				return err
 			}
 		}
+		if strings.ContainsFunc(urlID, func(r rune) bool { return !strings.ContainsRune(urlIDLetters, r) }) || len(urlID) > 32 {
+			return usagef("--url-id %q: want 1 to 32 lower-case letters and digits", urlID)
+		}
 		s, err := flags.spec(args[0], auth, cmp.Or(auth, string(lambda.FunctionUrlAuthTypeNone)))
 		if err != nil {
 			return err
 		}
+		s.urlID = urlID
 		return a.up(cmd.Context(), target, flags, s)
 	}
 	return cmd
