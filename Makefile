@@ -6,10 +6,11 @@ PYTHON ?= python3
 VENV := .venv/clients
 CLIENTS := $(VENV)/.installed
 BENCH := .venv/bench/.installed
+APPS := .venv/apps
 FUZZTIME ?= 10s
 TESTTIMEOUT ?= 14m
 CROSS := linux/arm64 darwin/arm64 darwin/amd64
-.PHONY: help build run clients generate check-generated lint unit test fuzz bench bench-cold bench-micro conformance vuln cross clean
+.PHONY: help build run clients apps browser generate check-generated lint unit test fuzz bench bench-cold bench-scale bench-micro conformance terraform vuln cross clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +37,17 @@ $(CLIENTS): requirements-clients.txt
 $(BENCH): test/bench/requirements.txt
 	$(virtualenv)
 
+.PHONY: $(APPS) chromium
+$(APPS): # looks by itself what is there already
+	@PYTHON=$(PYTHON) test/apps/install $@
+chromium:
+	@test/browser/install
+
+apps: $(APPS) ## Real applications, FastAPI to MCP, behind URLs and on their own servers: the same answers
+	$(GO) test -count 1 ./test/apps
+browser: chromium ## CORS in a real browser (Debian's Chromium, installed where there is none; CHROMIUM names another)
+	$(GO) test -count 1 ./test/browser
+
 generate: $(CLIENTS) ## Write the generated files again from botocore's models
 	$(GO) generate ./...
 check-generated: $(CLIENTS) ## Fail when a generated file is stale
@@ -48,7 +60,7 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-unit: $(CLIENTS) ## Every Go test, the scripts with the real clients among them, under the race detector
+unit: $(CLIENTS) $(APPS) chromium ## Every Go test, the scripts with the real clients among them, under the race detector
 	@set -o pipefail; $(GO) test -race -json -timeout $(TESTTIMEOUT) ./... | $(GO) run ./test/report
 
 test: FUZZTIME = 2s
@@ -62,17 +74,22 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	    || { grep -q '^    context deadline exceeded$$' <<<"$$out" && ! grep -q 'Failing input' <<<"$$out"; } \
 	    || { echo "$$out"; exit 1; }; done
 
-bench: build $(BENCH) ## Warm requests and CPU per request beside gunicorn, uvicorn and granian (BENCHFLAGS=-short)
+bench: build $(BENCH) ## Warm requests and streams, CPU for each, beside gunicorn, uvicorn and granian (BENCHFLAGS=-short)
 	$(GO) run ./test/bench -furl bin/furl -python .venv/bench/bin/python $(BENCHFLAGS)
 
 bench-cold: build $(BENCH) ## Cold starts, memory and leaks of sandboxes, warm beside no isolation (root; BENCHFLAGS=-short)
 	$(GO) run ./test/bench/cold -furl bin/furl -python .venv/bench/bin/python $(BENCHFLAGS)
+
+bench-scale: build ## A thousand to a hundred thousand functions with URLs: start-up, memory, making one more, look-up
+	$(GO) run ./test/bench/scale -furl bin/furl $(BENCHFLAGS)
 
 bench-micro: ## The benchmarks beside the code, for benchstat
 	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./internal/...
 
 conformance: build $(CLIENTS) ## Replay answers recorded on AWS, where the recordings are beside the checkout
 	test/conformance/run
+terraform: build ## Terraform with its AWS provider against bin/furl, where the machine has them (TF_PLUGINS=DIR)
+	test/terraform/run
 vuln: ## Known vulnerabilities in what furl imports (needs the network)
 	$(GO) tool govulncheck ./...
 cross: ## Build for the other platforms

@@ -2,6 +2,7 @@
 from urllib.parse import parse_qsl
 
 from lambda_function import lambda_handler
+from streaming import pieces
 
 REASONS = {200: "200 OK", 400: "400 Bad Request"}
 
@@ -21,7 +22,17 @@ def wsgi(environ, start_response):
 async def asgi(scope, receive, send):
     if scope["type"] != "http":
         return
+    if scope["path"] == "/stream":
+        return await stream(dict(parse_qsl(scope["query_string"].decode())), send)
     status, content_type, body = call(scope["query_string"].decode())
     await send({"type": "http.response.start", "status": status,
                 "headers": [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]})
     await send({"type": "http.response.body", "body": body})
+
+
+async def stream(query, send):
+    """What a framework's streaming response does."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/octet-stream")]})
+    for piece in pieces(int(query["chunks"]), int(query["size"])):
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,9 +1,11 @@
 // Command bench measures warm requests to the hello function's URL beside the same handler in gunicorn, uvicorn and
 // granian: requests per second, latency and CPU per request. All servers stay up and take turns, round after round, so
 // that a noisy moment of the machine falls on all of them; what travels from machine to machine is the ratios, and CPU
-// per request before requests per second. Cold starts, memory and what isolation costs are test/bench/cold's.
+// per request before requests per second. After that it measures streamed answers beside those of uvicorn and granian:
+// how much passes through, and when the first byte is there. Cold starts, memory and what isolation costs are
+// test/bench/cold's.
 //
-//	go run ./test/bench -furl bin/furl -python .venv/bench/bin/python [-short]
+//	go run ./test/bench -furl bin/furl -python .venv/bench/bin/python [-short] [-json]
 package main
 
 import (
@@ -24,10 +26,10 @@ import (
 
 // options are the command line.
 type options struct {
-	furl, python string
-	rounds       int
-	only         string
-	short        bool
+	furl, python, node string
+	rounds             int
+	sections, only     string
+	short, json        bool
 }
 
 func main() {
@@ -53,6 +55,25 @@ func run(args []string, out io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(work)
+	var r report
+	if slices.Contains(strings.Split(o.sections, ","), "warm") {
+		if r.Warm, err = warm(ctx, o, work); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(strings.Split(o.sections, ","), "stream") {
+		if r.Throughput, r.FirstByte, err = streams(ctx, o, work); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		return r.json(out)
+	}
+	return r.table(out)
+}
+
+// warm measures the greeting.
+func warm(ctx context.Context, o options, work string) ([]warmRow, error) {
 	servers, err := startAll(ctx, o, work)
 	defer func() {
 		for _, s := range servers {
@@ -60,7 +81,7 @@ func run(args []string, out io.Writer) error {
 		}
 	}()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	steps := []measure.Step{{Connections: 1, Requests: 5000, Bound: 4 * time.Second}, {Connections: 8, Requests: 20000, Bound: 6 * time.Second}, {Connections: 64, Requests: 20000, Bound: 6 * time.Second}}
 	if o.short {
@@ -74,18 +95,18 @@ func run(args []string, out io.Writer) error {
 			for _, st := range steps {
 				m, err := s.Measure(ctx, s.Target, st)
 				if err != nil {
-					return err
+					return nil, err
 				}
 				all = append(all, sample{round, s.Name, st.Connections, m})
 			}
 		}
-		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, o.rounds)
+		fmt.Fprintf(os.Stderr, "warm: round %d of %d\n", round+1, o.rounds)
 	}
 	names := make([]string, len(servers))
 	for i, s := range servers {
 		names[i] = s.Name
 	}
-	return table(out, names, steps, all)
+	return warmRows(names, steps, all), nil
 }
 
 func parse(args []string) (options, error) {
@@ -93,6 +114,9 @@ func parse(args []string) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&o.furl, "furl", "bin/furl", "the furl binary; empty leaves furl out")
 	flags.StringVar(&o.python, "python", ".venv/bench/bin/python", "interpreter that has gunicorn, uvicorn and granian")
+	flags.StringVar(&o.node, "node", "/usr/bin/node", "Node.js, for its streams; left out where there is none")
+	flags.StringVar(&o.sections, "sections", "warm,stream", "what to measure")
+	flags.BoolVar(&o.json, "json", false, "print JSON")
 	flags.IntVar(&o.rounds, "rounds", 7, "how often each server takes its turn")
 	flags.StringVar(&o.only, "only", "", "comma-separated names of the servers to run (default all)")
 	flags.BoolVar(&o.short, "short", false, "3 rounds of few requests, to try the harness")
@@ -116,6 +140,9 @@ func parse(args []string) (options, error) {
 			return o, fmt.Errorf("%w (make bench builds and installs what it needs)", err)
 		}
 		*p = abs
+	}
+	if _, err := os.Stat(o.node); err != nil {
+		o.node = ""
 	}
 	return o, nil
 }

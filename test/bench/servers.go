@@ -25,7 +25,7 @@ func startAll(ctx context.Context, o options, work string) ([]*measure.Server, e
 	}
 	env := []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + work, "TMPDIR=" + work,
-		"PYTHONPATH=" + filepath.Join(root, "test/bench") + ":" + filepath.Join(root, "examples/hello"),
+		"PYTHONPATH=" + filepath.Join(root, "test/bench") + ":" + filepath.Join(root, "examples/hello") + ":" + filepath.Join(root, "test/bench/testdata/stream"),
 	}
 	var servers []*measure.Server
 	if o.furl != "" && o.wants("furl") {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -29,29 +30,75 @@ var ratios = []struct {
 	{"p50/go-net/http", "go-net/http", p50Of},
 }
 
-// table prints the medians over the rounds, and the median of each round's ratio to an anchor: a ratio within a round
-// compares moments that lie close together.
-func table(w io.Writer, servers []string, steps []measure.Step, all []sample) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(tw, "connections\tserver\treq/s\tp50 us\tp99 us\tCPU us/req\tmin\tmax\t")
-	for _, r := range ratios {
-		fmt.Fprint(tw, r.head+"\t")
-	}
-	fmt.Fprintln(tw)
+// report is everything that was measured.
+type report struct {
+	Warm       []warmRow       `json:"warm,omitempty"`
+	Throughput []throughputRow `json:"throughput,omitempty"`
+	FirstByte  []firstByteRow  `json:"firstByte,omitempty"`
+}
+
+// warmRow has the medians over the rounds, and the median of each round's ratio to an anchor: a ratio within a round
+// compares moments that lie close together. Negative: unknown.
+type warmRow struct {
+	Connections int                `json:"connections"`
+	Server      string             `json:"server"`
+	PerSecond   float64            `json:"perSecond"`
+	P50         float64            `json:"p50us"`
+	P99         float64            `json:"p99us"`
+	CPU         float64            `json:"cpuUsPerRequest"`
+	LeastCPU    float64            `json:"leastCpuUs"`
+	MostCPU     float64            `json:"mostCpuUs"`
+	Ratios      map[string]float64 `json:"ratios"`
+}
+
+func warmRows(servers []string, steps []measure.Step, all []sample) []warmRow {
+	var out []warmRow
 	for _, st := range steps {
 		for _, name := range servers {
 			rows := pick(all, name, st.Connections)
 			cpu := values(rows, cpuOf)
-			fmt.Fprintf(tw, "%d\t%s\t%.0f\t%.0f\t%.0f\t%s\t%s\t%s\t", st.Connections, name,
-				measure.Percentile(values(rows, perSecondOf), 50), measure.Percentile(values(rows, p50Of), 50),
-				measure.Percentile(values(rows, func(s sample) float64 { return micros(s.P99) }), 50),
-				known(measure.Percentile(cpu, 50), "%.1f"), known(slices.Min(cpu), "%.1f"), known(slices.Max(cpu), "%.1f"))
-			for _, r := range ratios {
-				fmt.Fprint(tw, known(ratio(rows, pick(all, r.anchor, st.Connections), r.of), "%.2f")+"\t")
+			row := warmRow{
+				Connections: st.Connections, Server: name,
+				PerSecond: measure.Percentile(values(rows, perSecondOf), 50),
+				P50:       measure.Percentile(values(rows, p50Of), 50),
+				P99:       measure.Percentile(values(rows, func(s sample) float64 { return micros(s.P99) }), 50),
+				CPU:       measure.Percentile(cpu, 50), LeastCPU: slices.Min(cpu), MostCPU: slices.Max(cpu),
+				Ratios: map[string]float64{},
 			}
-			fmt.Fprintln(tw)
+			for _, r := range ratios {
+				row.Ratios[r.head] = ratio(rows, pick(all, r.anchor, st.Connections), r.of)
+			}
+			out = append(out, row)
 		}
 	}
+	return out
+}
+
+func (r *report) json(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
+
+// table prints a table for each section.
+func (r *report) table(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	if len(r.Warm) > 0 {
+		fmt.Fprint(tw, "connections\tserver\treq/s\tp50 us\tp99 us\tCPU us/req\tmin\tmax\t")
+		for _, one := range ratios {
+			fmt.Fprint(tw, one.head+"\t")
+		}
+		fmt.Fprintln(tw)
+	}
+	for _, row := range r.Warm {
+		fmt.Fprintf(tw, "%d\t%s\t%.0f\t%.0f\t%.0f\t%s\t%s\t%s\t", row.Connections, row.Server,
+			row.PerSecond, row.P50, row.P99, known(row.CPU, "%.1f"), known(row.LeastCPU, "%.1f"), known(row.MostCPU, "%.1f"))
+		for _, one := range ratios {
+			fmt.Fprint(tw, known(row.Ratios[one.head], "%.2f")+"\t")
+		}
+		fmt.Fprintln(tw)
+	}
+	r.streamTables(tw)
 	return tw.Flush()
 }
 

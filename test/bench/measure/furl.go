@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os/exec"
 	"strings"
+	"time"
 
 	"furl"
+	"furl/internal/awsapi"
+	"furl/internal/lambda"
+	"furl/internal/sigv4"
 )
 
 // Furl is a server of the binary that is measured, on a data directory of its own.
@@ -57,4 +62,24 @@ func (f *Furl) Up(ctx context.Context, args ...string) (Target, error) {
 		return Target{}, err
 	}
 	return Target{Address: endpoint.Host, Host: public.Host}, nil
+}
+
+// Stream gives the function's URL the InvokeMode RESPONSE_STREAM.
+func (f *Furl) Stream(ctx context.Context, function string) error {
+	key, err := furl.ReadRootKey(f.Data)
+	if err != nil {
+		return err
+	}
+	credentials := sigv4.Credentials{AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey.Reveal()}
+	client, err := lambda.NewClient(awsapi.ClientConfig{Endpoint: f.Info.Endpoint, HTTP: http.DefaultClient,
+		Sign: func(req *http.Request, service string, body []byte) error {
+			sigv4.Sign(req, credentials, f.Info.Region, service, time.Now(), body)
+			return nil
+		}})
+	if err != nil {
+		return err
+	}
+	mode := lambda.InvokeMode("RESPONSE_STREAM")
+	_, err = client.UpdateFunctionUrlConfig(ctx, &lambda.UpdateFunctionUrlConfigRequest{FunctionName: function, InvokeMode: &mode})
+	return err
 }
