@@ -11,8 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"furl/internal/forwarded"
 	"furl/internal/isolation"
+	"furl/internal/oidc"
 )
+
+// minStreamRate bounds how long a piece of a stream can be held up.
+const minStreamRate = 1 << 10
 
 // Config is everything that is decided before a server starts. What may change
 // while it runs lives in its state instead. The zero value of every member but
@@ -38,6 +43,15 @@ type Config struct {
 	URLAuth string
 	// TLS makes the function URLs https. Both schemes are answered either way.
 	TLS bool
+	// TrustedProxies are networks, 10.0.0.0/8, of reverse proxies whose
+	// X-Forwarded-For, -Proto and -Port are believed. Default: none.
+	TrustedProxies []string
+	// ProxyProtocol has connections from trusted proxies begin with a header of
+	// the PROXY protocol, version 1 or 2, if they like.
+	ProxyProtocol bool
+	// NoPathURLs switches off the path form of function URLs,
+	// http://localhost:4566/_url/{url-id}/, which this machine alone can use.
+	NoPathURLs bool
 	// Runtimes maps runtime identifiers to interpreters, where the ones found
 	// on the machine are not wanted: python3.12 → /opt/python/bin/python3.
 	Runtimes map[string]string
@@ -65,12 +79,20 @@ type Config struct {
 	// EgressHostPorts are ports of the machine's own loopback that functions
 	// reach as host.furl.internal.
 	EgressHostPorts []int
+	// OIDCIssuers are issuers of OpenID Connect, URL or URL=AUDIENCE, whose tokens
+	// roles can be assumed with as far as their trust policies name them. The
+	// audience is sts.amazonaws.com unless given.
+	OIDCIssuers []string
 	// Metrics is an address, host:port, that serves figures for Prometheus at
 	// /metrics, to whoever asks. Empty: none.
 	Metrics string
 	// MaxEnvironments bounds the execution environments of this node.
 	// Default: 64.
 	MaxEnvironments int
+	// StreamRate is how many bytes per second a function may stream after the first
+	// 6 MB of an answer, at least 1024. 0: as many as its client takes; AWS's is
+	// 2097152.
+	StreamRate int64
 	// DrainTimeout is how long requests may take to finish at a stop.
 	// Default: 30 s.
 	DrainTimeout time.Duration
@@ -217,7 +239,20 @@ func (c Config) Validate() error {
 	if c.Isolation != "" && !slices.Contains(isolation.Levels(), c.Isolation) {
 		bad("isolation", "%q: want one of %s", c.Isolation, strings.Join(isolation.Levels(), ", "))
 	}
+	for _, network := range c.TrustedProxies {
+		if _, err := forwarded.ParseNetwork(network); err != nil {
+			bad("trusted-proxies", "%q: want a network, for example 10.0.0.0/8, or an address", network)
+		}
+	}
+	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
+		bad("proxy-protocol", "\"true\": needs trusted-proxies, whose word is taken for it")
+	}
 	c.validateEgress(bad)
+	for _, issuer := range c.OIDCIssuers {
+		if _, err := oidc.ParseIssuer(issuer); err != nil {
+			bad("oidc-issuers", "%q: %v", issuer, err)
+		}
+	}
 	if c.Metrics != "" && !isMetricsAddress(c.Metrics) {
 		bad("metrics", "%q: want host:port, for example 127.0.0.1:9100", c.Metrics)
 	}
@@ -226,6 +261,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxEnvironments < 0 {
 		bad("max-environments", "\"%d\": want a positive number", c.MaxEnvironments)
+	}
+	if c.StreamRate != 0 && c.StreamRate < minStreamRate {
+		bad("stream-rate", "\"%d\": want a number of bytes per second from %d on, or 0 for no limit", c.StreamRate, minStreamRate)
 	}
 	for id, path := range c.Runtimes {
 		if !filepath.IsAbs(path) {

@@ -14,6 +14,7 @@ import (
 	"furl/internal/admin"
 	"furl/internal/authz"
 	"furl/internal/awsapi"
+	"furl/internal/cwlogs"
 	"furl/internal/iam"
 	"furl/internal/lambda"
 	"furl/internal/sigv4"
@@ -25,6 +26,7 @@ type controlServices struct {
 	lambda *lambda.Service
 	iam    *iam.Service
 	sts    *sts.Service
+	logs   *cwlogs.Service
 	admin  *admin.Service
 }
 
@@ -43,15 +45,16 @@ type control struct {
 
 func (n *Node) newControl(judge *authz.Authorizer, s controlServices) (http.Handler, error) {
 	c := &control{node: n, judge: judge, services: map[string]accessor{
-		"lambda": s.lambda, "iam": s.iam, "sts": s.sts, "furl": s.admin,
+		"lambda": s.lambda, "iam": s.iam, "sts": s.sts, "logs": s.logs, "furl": s.admin,
 	}}
 	return awsapi.NewServer(awsapi.Hooks{
 		Precheck:     c.precheck,
 		Authenticate: c.authenticate,
+		Unsigned:     c.unsigned,
 		Authorize:    c.authorize,
 		Done:         c.record,
 		RequestID:    uuid.NewString,
-	}, lambda.Operations(s.lambda), iam.Operations(s.iam), sts.Operations(s.sts), admin.Operations(s.admin))
+	}, lambda.Operations(s.lambda), iam.Operations(s.iam), sts.Operations(s.sts), cwlogs.Operations(s.logs), admin.Operations(s.admin))
 }
 
 // scope says which signatures a service accepts. IAM and STS are global: their
@@ -84,7 +87,16 @@ func (c *control) authenticate(r *http.Request, service string, body []byte) (co
 	if err != nil {
 		return nil, signatureError(err)
 	}
+	if service == "iam" && !authz.MayManage(caller) {
+		return nil, signatureError(sigv4.BadToken())
+	}
 	return authz.WithCaller(r.Context(), caller, authz.NewEnv(r, time.Now())), nil
+}
+
+// unsigned has the bearers of tokens come in as nobody: what they may do is for
+// the operation to say.
+func (c *control) unsigned(r *http.Request, _ string) (context.Context, error) {
+	return authz.WithCaller(r.Context(), authz.Anonymous(), authz.NewEnv(r, time.Now())), nil
 }
 
 // signatureError words a refused signature in the code that each protocol has
@@ -137,6 +149,7 @@ func (c *control) record(ctx context.Context, op *awsapi.Operation, r *http.Requ
 	}
 	if caller := authz.FromContext(ctx); caller.Principal.ARN != "" {
 		attrs = append(attrs, slog.String("principal", caller.Principal.ARN), slog.String("access_key", caller.AccessKeyID))
+		attrs = append(attrs, session(caller)...)
 	}
 	level := slog.LevelInfo
 	var known *awsapi.Error
@@ -153,6 +166,22 @@ func (c *control) record(ctx context.Context, op *awsapi.Operation, r *http.Requ
 		}
 	}
 	c.node.config.Access.LogAttrs(ctx, level, "api", attrs...)
+}
+
+// session is what a record says of temporary credentials beside their
+// principal: whose they are, and who began the chain.
+func session(c *authz.Caller) []slog.Attr {
+	if c.Temporary == nil {
+		return nil
+	}
+	var attrs []slog.Attr
+	if c.Principal.IssuerARN != "" {
+		attrs = append(attrs, slog.String("session_issuer", c.Principal.IssuerARN))
+	}
+	if c.Temporary.SourceIdentity != "" {
+		attrs = append(attrs, slog.String("source_identity", c.Temporary.SourceIdentity))
+	}
+	return attrs
 }
 
 // recordable is an error as a record may hold it: one about a signature that

@@ -18,20 +18,7 @@ func TestTutorialRunsAsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	requireTools(t)
-	text, err := os.ReadFile("docs/tutorials/first-url.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var script strings.Builder
-	script.WriteString("set -eu -o pipefail\ntrap 'kill %1; wait' EXIT\n") // the server goes whatever fails
-	blocks := regexp.MustCompile("(?ms)^```sh\n(.*?)^```$").FindAllSubmatch(text, -1)
-	if len(blocks) < 5 {
-		t.Fatalf("the tutorial has %d blocks marked sh", len(blocks))
-	}
-	for _, b := range blocks {
-		script.Write(b[1])
-	}
-	got := runTutorial(t, strings.ReplaceAll(script.String(), "python3.11", runtimeOf(t)))
+	got := runTutorial(t, strings.ReplaceAll(blocksOf(t, "docs/tutorials/first-url.md"), "python3.11", runtimeOf(t)))
 	for _, want := range []string{
 		`{"Message":"Forbidden"}`,      // the URL before it was opened
 		`{"message": "Hello, John!"}`,  // after, and to the signed caller
@@ -44,6 +31,71 @@ func TestTutorialRunsAsWritten(t *testing.T) {
 	}
 	if n := strings.Count(got, `{"message": "Hello, John!"}`); n != 2 {
 		t.Errorf("%d greetings, want the open URL's and the signed one's", n)
+	}
+	if t.Failed() {
+		t.Log(got)
+	}
+}
+
+// blocksOf is a script of the blocks of a document that are marked sh.
+func blocksOf(t *testing.T, document string) string {
+	t.Helper()
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var script strings.Builder
+	script.WriteString("set -eu -o pipefail\ntrap 'kill %1; wait' EXIT\n") // the server goes whatever fails
+	blocks := regexp.MustCompile("(?ms)^```sh\n(.*?)^```$").FindAllSubmatch(text, -1)
+	if len(blocks) < 3 {
+		t.Fatalf("%s has %d blocks marked sh", document, len(blocks))
+	}
+	for _, b := range blocks {
+		script.Write(b[1])
+	}
+	return script.String()
+}
+
+// TestRolesRunAsWritten does the same for the guide to roles.
+func TestRolesRunAsWritten(t *testing.T) {
+	if _, err := furlBinary(); err != nil {
+		t.Fatal(err)
+	}
+	requireTools(t)
+	function := "mkdir hello\nprintf 'def lambda_handler(event, context):\\n    return {\"message\": \"Hello!\"}\\n' > hello/lambda_function.py\n"
+	got := runTutorial(t, function+blocksOf(t, "docs/howto/roles.md"))
+	for _, want := range []string{
+		`"Arn": "arn:aws:sts::000000000000:assumed-role/caller/tuesday"`,
+		`{"message":"Hello!"}`, // what the session got
+		`{"message":"The security token included in the request is invalid"}`, // after it was revoked
+		`"Arn": "arn:aws:iam::444455556666:root"`,
+		`444455556666  staging`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the guide's output lacks %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(got)
+	}
+}
+
+// TestLogsRunAsWritten does the same for the guide to logs.
+func TestLogsRunAsWritten(t *testing.T) {
+	if _, err := furlBinary(); err != nil {
+		t.Fatal(err)
+	}
+	requireTools(t)
+	got := runTutorial(t, blocksOf(t, "docs/howto/logs.md"))
+	for _, want := range []string{
+		`TimeoutError`,                 // furl logs --errors
+		`"logStreamName": "20`,         // describe-log-streams
+		`"message": "{\"user\": \"bob`, // filter-log-events
+		`REPORT RequestId: `,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the guide's output lacks %s", want)
+		}
 	}
 	if t.Failed() {
 		t.Log(got)
@@ -82,4 +134,22 @@ func runTutorial(t *testing.T, script string) string {
 		t.Fatalf("%v\n%s", err, out.Bytes())
 	}
 	return out.String()
+}
+
+// TestStreamingRunsAsWritten does the same for the guide to streaming.
+func TestStreamingRunsAsWritten(t *testing.T) {
+	if _, err := furlBinary(); err != nil {
+		t.Fatal(err)
+	}
+	requireTools(t)
+	got := runTutorial(t, blocksOf(t, "docs/howto/streaming.md"))
+	if n := strings.Count(got, "data: tick 0\n\ndata: tick 1\n\ndata: tick 2\n\n"); n != 1 {
+		t.Errorf("the whole stream is there %d times", n)
+	}
+	if n := strings.Count(got, "data: tick 2"); n != 2 {
+		t.Errorf("the last event is there %d times", n)
+	}
+	if t.Failed() {
+		t.Log(got)
+	}
 }

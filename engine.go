@@ -24,7 +24,8 @@ func (n *Node) openEngine(ctx context.Context) error {
 	if n.trees, err = code.Open(filepath.Join(c.DataDir, codeDir), code.DefaultLimits()); err != nil {
 		return err
 	}
-	if n.logs, err = logs.Open(filepath.Join(c.DataDir, logsDir), logs.Options{Logger: c.Logger}); err != nil {
+	n.logs, err = logs.Open(filepath.Join(c.DataDir, logsDir), logs.Options{Retain: n.home().Retention(n.state), Logger: c.Logger})
+	if err != nil {
 		return err
 	}
 	n.onClose("logs", n.logs.Close)
@@ -41,15 +42,19 @@ func (n *Node) openEngine(ctx context.Context) error {
 	n.pool, err = environment.NewPool(environment.Options{
 		Driver:          n.runs.Driver,
 		Network:         n.network,
+		Credentials:     n.credentialsOf,
+		MaxAge:          environmentAge,
 		Strict:          c.Strict,
 		Dir:             filepath.Join(work, "runtimes"),
 		Region:          c.Region,
 		Runtimes:        c.Runtimes,
 		CodeDir:         n.codeOf,
+		LayersDir:       n.layersOf,
 		Output:          n.output,
 		Format:          formatEvent,
 		MaxConcurrency:  lambda.AccountConcurrency,
 		MaxEnvironments: c.MaxEnvironments,
+		StreamRate:      c.StreamRate,
 		Logger:          c.Logger,
 	})
 	if err != nil {
@@ -58,8 +63,27 @@ func (n *Node) openEngine(ctx context.Context) error {
 	n.onClose("environments", n.closePool)
 	n.compiled = newCompiler(n.trees, n.pool, c.Logger)
 	n.onClose("compiler", n.compiled.close)
-	n.state.Subscribe(func(_, next *state.Snapshot) { n.pool.Update(next.Target) })
+	n.state.Subscribe(func(prev, next *state.Snapshot) {
+		n.pool.Update(next.Target)
+		if !next.SameProvisions(prev) {
+			n.provision(next)
+		}
+	})
+	n.provision(n.state.Snapshot())
 	return nil
+}
+
+// provision keeps the environments ready that functions are configured to have.
+func (n *Node) provision(s *state.Snapshot) {
+	var wanted []environment.Provisioned
+	for f := range s.Provisioned {
+		for _, p := range f.SortedProvisions() {
+			for _, share := range f.Shares(p) {
+				wanted = append(wanted, environment.Provisioned{Target: share.Target, Count: share.Count})
+			}
+		}
+	}
+	n.pool.Provision(wanted)
 }
 
 // isolation says what is asked for, in a working directory.

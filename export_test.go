@@ -13,7 +13,13 @@ import (
 
 // NewGuard is newGuard with the slots of one listener.
 func NewGuard(l net.Listener, connections int, logger *slog.Logger) net.Listener {
-	return newGuard(l, make(chan struct{}, connections), logger)
+	return newGuard(l, newPlaces(connections), logger)
+}
+
+// BeginRequest marks a connection as one with a request under way.
+func BeginRequest(c net.Conn) (end func()) {
+	c.(*guarded).begin()
+	return c.(*guarded).end
 }
 
 // TransferTime is how long a client may take for so many bytes.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -85,19 +86,30 @@ func (n *Node) figures() metrics.Current {
 		c.BytesIn += u.BytesIn
 		c.Refused += u.Refused
 	}
+	c.Connections, c.Waiting = n.front.places.count()
+	c.Yielded = n.front.places.yielded.Load()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if q, err := n.asyncStatus(ctx); err == nil { // else the store says what is wrong
+		c.Queued, c.Running, c.Waited = q.Events, q.Running, time.Duration(q.OldestDueSeconds)*time.Second
+	}
 	return c
 }
 
 // forgetDeleted drops the figures of functions that are gone, so that there are
-// never more than there are functions.
+// never more than there are functions. Those of one name in several accounts are
+// counted together.
 func (n *Node) forgetDeleted(before, after *state.Snapshot) {
-	alive := map[string]bool{}
-	for _, f := range after.AllFunctions() {
-		alive[f.Function.Name] = true
-	}
-	for _, f := range before.AllFunctions() {
-		if !alive[f.Function.Name] {
+	for f := range after.Deleted(before) {
+		if !anyAccountHas(after, f.Function.Region, f.Function.Name) {
 			n.metrics.Forget(f.Function.Name)
 		}
 	}
+}
+
+func anyAccountHas(s *state.Snapshot, region, name string) bool {
+	has := func(account string) bool {
+		return s.Function(state.FunctionID{Account: account, Region: region, Name: name}) != nil
+	}
+	return has(s.FirstAccount()) || slices.ContainsFunc(s.Accounts(), func(a *state.Account) bool { return has(a.ID) })
 }

@@ -97,8 +97,15 @@ func (n *Node) tellUnknown(rules map[string][]egress.Rule) {
 	}
 }
 
-// network is what a function reaches.
-func (n *Node) network(t *state.Target) sandbox.Network { return n.egress.Network(t.Function.Name) }
+// network is what a function reaches. Rules for a function are for one of the
+// first account: whoever rules another one must not gain them by a name.
+func (n *Node) network(t *state.Target) sandbox.Network {
+	name := t.Function.Name
+	if t.Function.Account != n.config.Account {
+		name = t.Function.Account + ":" + name
+	}
+	return n.egress.Network(name)
+}
 
 // egressStatus says for furl status what functions reach, and how much they did.
 func (n *Node) egressStatus() admin.EgressStatus {
@@ -131,7 +138,7 @@ func (n *Node) isOwnName(name string) bool {
 func (f *front) bound() []netip.AddrPort {
 	var all []netip.AddrPort
 	for _, l := range f.listeners {
-		if addr, ok := l.Plain().Addr().(*net.TCPAddr); ok {
+		if addr, ok := l.Addr().(*net.TCPAddr); ok {
 			all = append(all, addr.AddrPort())
 		}
 	}

@@ -8,11 +8,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"furl/internal/admin"
+	"furl/internal/async"
 	"furl/internal/authz"
 	"furl/internal/code"
+	"furl/internal/cwlogs"
 	"furl/internal/dataplane"
 	"furl/internal/egress"
 	"furl/internal/environment"
@@ -37,16 +40,21 @@ type Node struct {
 
 	front *front
 	state *state.State
-	blobs *sqlite.Store
-	trees *code.Cache
-	ca    *localca.Authority
-	logs  *logs.Log
-	pool  *environment.Pool
+	// sessions makes and knows temporary credentials.
+	sessions *authz.Sessions
+	blobs    *sqlite.Store
+	trees    *code.Cache
+	ca       *localca.Authority
+	logs     *logs.Log
+	pool     *environment.Pool
 	// compiled is the code of functions in the form that starts fastest.
 	compiled *compiler
 	// runs is what functions run in, egress what they reach.
 	runs   isolation.Choice
 	egress *egress.Gateway
+	// async runs the events of asynchronous invocations; metrics are read before it
+	// is there.
+	async atomic.Pointer[async.Runner]
 	// metrics is nil where nobody is to read them.
 	metrics *metrics.Metrics
 
@@ -54,6 +62,8 @@ type Node struct {
 	closers []closer
 	// served is when Run ended: requests have had their time to finish.
 	served time.Time
+	// draining is when Run was told to end.
+	draining atomic.Pointer[time.Time]
 }
 
 type closer struct {
@@ -134,6 +144,9 @@ func (n *Node) openState(ctx context.Context) error {
 		return err
 	}
 	n.onClose("state", n.state.Close)
+	if n.sessions, err = authz.NewSessions(seal, time.Now); err != nil {
+		return err
+	}
 	return n.bindAccount(ctx)
 }
 
@@ -190,34 +203,51 @@ func (n *Node) openServices(ctx context.Context) error {
 	c := n.config
 	judge := authz.New(authz.Options{
 		Root:        n.rootKey.authz(c.Account),
+		Sessions:    n.sessions,
 		Verifier:    sigv4.NewVerifier(time.Now),
 		Region:      c.Region,
 		DualURLAuth: c.URLAuth == URLAuthDual,
+		Used:        func(id, service, region string) { n.state.NoteUse(id, service, region, time.Now()) },
 	})
+	identities, err := c.identities()
+	if err != nil {
+		return err
+	}
+	if err := n.openAsync(ctx, judge); err != nil {
+		return err
+	}
 	downloads := lambda.NewDownloads(n.blobs, n.info.Endpoint, time.Now)
 	functions := lambda.New(lambda.Options{
 		State:       n.state,
 		Blobs:       n.blobs,
 		Pool:        n.pool,
-		Unpack:      func(ctx context.Context, sha string) error { _, err := n.unpack(ctx, sha); return err },
+		Unpack:      n.ready,
 		Compile:     n.compiled.deploy,
 		Region:      c.Region,
 		FunctionURL: n.front.functionURL,
 		CodeURL:     downloads.URL,
+		Enqueued:    n.async.Load().Enqueued,
+		MayInvoke:   n.mayInvoke(judge),
 		Limits:      code.DefaultLimits(),
 		Logger:      c.Logger,
 		Now:         time.Now,
 	})
 	n.onClose("functions", functions.Close)
 	n.startSweeper()
+	groups := cwlogs.New(cwlogs.Options{State: n.state, Logs: n.logs, Home: n.home(), Now: time.Now, Logger: c.Logger,
+		Draining: func() bool { return n.draining.Load() != nil }})
+	n.onClose("log groups", groups.Close)
 	api, err := n.newControl(judge, controlServices{
 		lambda: functions,
+		logs:   groups,
 		iam:    iam.New(n.state, time.Now),
-		sts:    sts.New(),
+		sts: sts.New(sts.Options{
+			State: n.state, Sessions: n.sessions, Authz: judge, Identities: identities, RootKey: n.rootKey.AccessKeyID, Logger: c.Logger, Now: time.Now,
+		}),
 		admin: admin.New(admin.Options{
-			State: n.state, Authz: judge, Logs: n.logs, Pool: n.pool,
+			State: n.state, Authz: judge, Logs: n.logs, Home: n.home(), Pool: n.pool,
 			Region: c.Region, Domain: c.Domain, Version: c.Version, RootKeyID: n.rootKey.AccessKeyID,
-			Isolation: n.isolationStatus(), Egress: n.egressStatus, Probe: n.runs.Driver.Probe,
+			Isolation: n.isolationStatus(), Egress: n.egressStatus, Queue: n.asyncStatus, Probe: n.runs.Driver.Probe,
 			FunctionURL: n.front.functionURL, Now: time.Now,
 		}),
 	})
@@ -228,7 +258,10 @@ func (n *Node) openServices(ctx context.Context) error {
 		Snapshot: n.state.Snapshot, Authz: judge, Invoke: n.pool.Invoke, Region: c.Region, Domain: c.Domain,
 		Access: c.Access, Answered: n.answered(), Logger: c.Logger, Now: time.Now,
 	})
-	h := &handler{urls: urls, api: api, downloads: downloads, domain: c.Domain, access: c.Access}
+	h := &handler{
+		urls: urls, api: api, downloads: downloads, domain: c.Domain,
+		proxies: n.front.proxies, paths: !c.NoPathURLs, access: c.Access,
+	}
 	return n.front.prepare(h, n.ca, n.certNames())
 }
 
@@ -243,6 +276,39 @@ func (n *Node) codeOf(ctx context.Context, v *state.Version) (string, error) {
 		n.compiled.begin(ctx, v.Runtime, v.CodeBlob, false)
 	}
 	return path, err
+}
+
+// layersOf returns the tree that holds a version's layers, the first one lowest.
+func (n *Node) layersOf(ctx context.Context, v *state.Version) (string, error) {
+	shas := layerBlobs(v)
+	if path, ok := n.trees.Merged(shas); ok {
+		return path, nil
+	}
+	for _, sha := range shas {
+		if _, err := n.unpack(ctx, sha); err != nil {
+			return "", err
+		}
+	}
+	return n.trees.Merge(ctx, shas)
+}
+
+func layerBlobs(v *state.Version) []string {
+	shas := make([]string, 0, len(v.Layers))
+	for _, l := range v.Layers {
+		shas = append(shas, l.CodeBlob)
+	}
+	return shas
+}
+
+// ready makes all that a version runs from ready.
+func (n *Node) ready(ctx context.Context, v *state.Version) error {
+	if len(v.Layers) > 0 {
+		if _, err := n.layersOf(ctx, v); err != nil {
+			return err
+		}
+	}
+	_, err := n.unpack(ctx, v.CodeBlob)
+	return err
 }
 
 // unpack makes the tree of a deployment package ready and returns its path.
@@ -262,6 +328,10 @@ func (n *Node) Run(ctx context.Context) error {
 	defer os.Remove(filepath.Join(n.config.DataDir, serverFile))
 	n.config.Logger.Info("serving", slog.String("endpoint", n.info.Endpoint), slog.String("account", n.info.Account),
 		slog.String("region", n.info.Region), slog.String("url_auth", n.config.URLAuth))
+	defer context.AfterFunc(ctx, func() {
+		n.draining.Store(new(time.Now()))
+		n.async.Load().Stop() // what is queued is for the next run
+	})()
 	err := n.front.run(ctx, n.config.DrainTimeout)
 	n.served = time.Now()
 	return err

@@ -1,9 +1,9 @@
 package furl
 
 import (
-	"bytes"
 	"strings"
 
+	"furl/internal/cwlogs"
 	"furl/internal/environment"
 	"furl/internal/lambda"
 	"furl/internal/logs"
@@ -29,14 +29,30 @@ func (n *Node) output(t *state.Target, stream string, events []environment.Event
 			if len(text) == 0 {
 				continue
 			}
-			line.Message = string(bytes.TrimSuffix(text, []byte("\n")))
+			line.Message = string(text)
+		} else if !isJSON(t) {
+			line.Message += "\n" // as on AWS
 		}
 		lines = append(lines, line)
 	}
 	if len(lines) > 0 {
-		n.logs.Append(t.Version.Logging.Group, stream, lines...)
+		n.logs.Append(n.logGroup(t), stream, lines...)
 	}
 }
+
+// home is what the server belongs to, as its log groups know it.
+func (n *Node) home() cwlogs.Home {
+	return cwlogs.Home{Account: n.config.Account, Region: n.config.Region}
+}
+
+// logGroup is where in the logs a function's lines go.
+func (n *Node) logGroup(t *state.Target) string {
+	f := t.Function
+	return n.home().Group(state.LogGroupID{Account: f.Account, Region: f.Region, Name: t.Version.Logging.Group})
+}
+
+// isJSON tells whether a function's log format is JSON.
+func isJSON(t *state.Target) bool { return t.Version.Logging.Format == string(lambda.LogFormatJson) }
 
 // formatEvent appends an event as a log tail shows it.
 func formatEvent(dst []byte, t *state.Target, e *environment.Event) []byte {
@@ -49,7 +65,7 @@ func formatEvent(dst []byte, t *state.Target, e *environment.Event) []byte {
 // appendPlatformEvent words a record of the platform in the function's log
 // format, with its line end.
 func appendPlatformEvent(dst []byte, t *state.Target, e *environment.Event) []byte {
-	if t.Version.Logging.Format == string(lambda.LogFormatJson) {
+	if isJSON(t) {
 		return append(dst, platformRecord(t, e)...)
 	}
 	switch e.Kind {

@@ -71,9 +71,11 @@ func (p process) alive() bool {
 // refersTo reports whether a process shows dir anywhere: in its command line, environment, directory, root, program or
 // open files.
 func refersTo(pid int, dir string) bool {
+	dir = strings.TrimSuffix(dir, "/")
+	inDir := func(path string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
 	at := filepath.Join("/proc", strconv.Itoa(pid))
 	for _, name := range []string{"cmdline", "environ"} {
-		if data, err := os.ReadFile(filepath.Join(at, name)); err == nil && strings.Contains(string(data), dir) {
+		if data, err := os.ReadFile(filepath.Join(at, name)); err == nil && (strings.Contains(string(data), dir+"/") || strings.Contains(string(data), dir+"\x00")) {
 			return true
 		}
 	}
@@ -84,7 +86,7 @@ func refersTo(pid int, dir string) bool {
 		}
 	}
 	for _, name := range links {
-		if target, err := os.Readlink(filepath.Join(at, name)); err == nil && strings.HasPrefix(target, dir) {
+		if target, err := os.Readlink(filepath.Join(at, name)); err == nil && inDir(target) {
 			return true
 		}
 	}

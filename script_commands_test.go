@@ -1,6 +1,7 @@
 package furl_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +27,8 @@ import (
 //	shutdown, crash                  end it by SIGTERM or SIGKILL; no process may stay
 //	restart                          shutdown and start
 //	capture VAR [REGEXP]             put the last stdout, or the first group of REGEXP in it, into a variable
-//	keys NAME, as NAME               remember the key that `aws iam create-access-key` printed; use it ("root" is always known)
+//	keys NAME, as NAME               remember the key that `aws iam create-access-key`, an operation of STS or `furl account`
+//	                                 printed; use it ("root" is always known)
 //	[!] curl ARG…                    the real curl; then stdout is the body, and status, header and body look at the answer
 //	status CODE, body TEXT           exact checks of the last answer
 //	[!] header NAME [REGEXP]         the last answer has the header
@@ -34,6 +36,7 @@ import (
 //	connectproxy                     $PROXY becomes an HTTP proxy that leads every host to the server
 //	rawhttp FILE                     send the bytes of FILE, a template, as they are; stdout gets the answer
 //	flood N URL                      N requests at once, each must be answered 200 or 429; stdout counts them
+//	listeners N URL                  N requests at once whose answers begin and do not end; then they leave
 //	mkzip ZIP NAME=FILE…             make an archive; NAME->TARGET is a symbolic link, NAME= an empty file
 //	vanish TEXT                      wait until no process shows TEXT in its command line
 //	fill FILE N                      make a file of N zero bytes
@@ -56,6 +59,7 @@ func commandList() map[string]func(ts *testscript.TestScript, neg bool, args []s
 		"connectproxy": cmdConnectProxy,
 		"rawhttp":      cmdRawHTTP,
 		"flood":        cmdFlood,
+		"listeners":    cmdListeners,
 		"mkzip":        cmdMkzip,
 		"vanish":       cmdVanish,
 		"fill":         cmdFill,
@@ -75,7 +79,7 @@ type session struct {
 
 type sessionKey struct{}
 
-type keyPair struct{ id, secret string }
+type keyPair struct{ id, secret, token string }
 
 func sessionOf(ts *testscript.TestScript) *session { return ts.Value(sessionKey{}).(*session) }
 
@@ -225,7 +229,7 @@ func (s *session) useEnv(ts *testscript.TestScript) {
 			ts.Setenv(name, value)
 		}
 	}
-	s.keys["root"] = keyPair{ts.Getenv("AWS_ACCESS_KEY_ID"), ts.Getenv("AWS_SECRET_ACCESS_KEY")}
+	s.keys["root"] = keyPair{ts.Getenv("AWS_ACCESS_KEY_ID"), ts.Getenv("AWS_SECRET_ACCESS_KEY"), ""}
 	ts.Setenv("FURL_DATA_DIR", s.server.dataDir)
 	ts.Setenv("ENDPOINT", s.server.info.Endpoint)
 	ts.Setenv("ADDRESS", s.server.address())
@@ -299,10 +303,17 @@ func cmdKeys(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: keys NAME")
 	}
 	var out struct {
-		AccessKey struct{ AccessKeyID, SecretAccessKey string }
+		AccessKey   struct{ AccessKeyID, SecretAccessKey string }
+		Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
+		// as furl account create --json prints it
+		AccessKeyID, SecretAccessKey string
 	}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &out))
-	key := keyPair{out.AccessKey.AccessKeyID, out.AccessKey.SecretAccessKey}
+	c := out.Credentials
+	key := keyPair{
+		cmp.Or(out.AccessKey.AccessKeyID, c.AccessKeyID, out.AccessKeyID),
+		cmp.Or(out.AccessKey.SecretAccessKey, c.SecretAccessKey, out.SecretAccessKey), c.SessionToken,
+	}
 	if key.id == "" || key.secret == "" {
 		ts.Fatalf("the last stdout is no access key")
 	}
@@ -321,6 +332,7 @@ func cmdAs(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv("AWS_ACCESS_KEY_ID", key.id)
 	ts.Setenv("AWS_SECRET_ACCESS_KEY", key.secret)
+	ts.Setenv("AWS_SESSION_TOKEN", key.token)
 }
 
 // curlHeaders is where curl leaves the header of its last answer.

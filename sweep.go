@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"furl/internal/code"
 )
 
 // Deployment packages that no function uses any more are removed some time
@@ -40,16 +42,29 @@ func (n *Node) startSweeper() {
 
 func (n *Node) sweep(ctx context.Context) {
 	runtimes := map[string][]string{} // of the functions, by their packages
+	layers, merged := map[string]bool{}, map[string]bool{}
 	for _, f := range n.state.Snapshot().AllFunctions() {
 		for _, t := range append(f.Published(), f.Latest) {
 			v := t.Version
 			runtimes[v.CodeBlob] = append(runtimes[v.CodeBlob], v.Runtime)
+			for _, sha := range layerBlobs(v) {
+				layers[sha] = true
+			}
+			merged[code.MergedName(layerBlobs(v))] = true
 		}
 	}
-	used := func(sha string) bool { return len(runtimes[sha]) > 0 }
+	for l := range n.state.Snapshot().AllLayers {
+		for _, e := range l.Versions {
+			layers[e.Record.CodeBlob] = true
+		}
+	}
+	used := func(sha string) bool { return layers[sha] || len(runtimes[sha]) > 0 }
 	// Compiled code goes with its package, and when no interpreter wants its form
 	// any more. An interpreter that cannot be asked may want it.
 	keep := func(sha, form string) bool {
+		if form == code.MergedTag {
+			return merged[sha]
+		}
 		return form == "" && used(sha) || slices.ContainsFunc(runtimes[sha], func(runtime string) bool {
 			wanted := n.pool.CompiledForm(ctx, runtime)
 			return wanted == form || wanted == ""
