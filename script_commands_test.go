@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -73,8 +74,10 @@ type session struct {
 	work   string
 	path   string
 	server *server
-	keys   map[string]keyPair
-	closes []func()
+	// address is the last server's, for the proxy, whose clients do not wait for commands.
+	address atomic.Value
+	keys    map[string]keyPair
+	closes  []func()
 }
 
 type sessionKey struct{}
@@ -140,6 +143,7 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(err)
 	s.server = srv
+	s.address.Store(srv.address())
 	s.useEnv(ts)
 	if srv.up {
 		fmt.Fprint(ts.Stdout(), tail(srv.stdout, srv.outFrom))

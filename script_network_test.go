@@ -121,7 +121,10 @@ func readFields(r *textproto.Reader) (string, error) {
 func cmdConnectProxy(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "connectproxy")
 	s := sessionOf(ts)
-	p, err := newProxy(func() string { return s.server.address() })
+	if s.server != nil {
+		s.address.Store(s.server.address())
+	}
+	p, err := newProxy(func() string { address, _ := s.address.Load().(string); return address })
 	ts.Check(err)
 	s.closes = append(s.closes, p.close)
 	ts.Setenv("PROXY", p.url())
