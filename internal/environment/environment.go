@@ -255,43 +255,44 @@ func (e *environment) killer() func() {
 	}
 }
 
-// assignManaged gives a managed runtime the code, and readies both for it. Most of the
-// time of that passes in waiting, so it is done meanwhile where it is known in advance
-// how the runtime will see the code.
+// assignManaged gives a managed runtime the code, and readies it for the code: ahead,
+// where it is known in advance how the runtime will see it. Then the limits are set
+// meanwhile: the blank has the least that a function can have, so they become no less.
 func (e *environment) assignManaged(ctx context.Context, blank sandbox.Blank, files sandbox.Assignment, deadline time.Time) error {
-	b, early := blank.(sandbox.Early)
-	if !early {
-		if err := e.limit(blank); err != nil {
-			return err
+	if b, early := blank.(sandbox.Early); early {
+		limited := make(chan error, 1)
+		e.pool.wg.Go(func() { limited <- limit(blank, e.target.Version) })
+		talk := e.begin(ctx, b.Channel(), b.Layout(), deadline)
+		box, err := b.AssignAsking(ctx, files, talk.prepare())
+		if failed := <-limited; err == nil && failed != nil {
+			box.Retire(0)
+			return failed
 		}
-		box, err := e.assign(ctx, blank, files)
-		if err == nil {
-			e.talk = e.begin(ctx, box.Channel(), box.Layout(), deadline)
-		}
+		e.talk = talk
+		return e.settleIn(box, err)
+	}
+	if err := e.limit(blank); err != nil {
 		return err
 	}
-	var talk *framed
-	limited := make(chan error, 1)
-	e.pool.wg.Go(func() {
-		talk = e.begin(ctx, b.Channel(), b.Layout(), deadline)
-		limited <- limit(blank, e.target.Version)
-	})
 	box, err := e.assign(ctx, blank, files)
-	if failed := <-limited; err == nil && failed != nil {
-		box.Retire(0)
-		return failed
+	if err == nil {
+		e.talk = e.begin(ctx, box.Channel(), box.Layout(), deadline)
 	}
-	e.talk = talk
 	return err
 }
 
 // assign gives a blank the code.
 func (e *environment) assign(ctx context.Context, blank sandbox.Blank, files sandbox.Assignment) (sandbox.Env, error) {
 	box, err := blank.Assign(ctx, files)
+	return box, e.settleIn(box, err)
+}
+
+// settleIn makes what became of a blank the environment's sandbox.
+func (e *environment) settleIn(box sandbox.Env, err error) error {
 	if err != nil {
-		return nil, lost(err)
+		return lost(err)
 	}
-	return box, e.occupy(box)
+	return e.occupy(box)
 }
 
 // limit limits a blank, or discards it.

@@ -79,6 +79,7 @@ type settings struct {
 type framed struct {
 	channel *sandbox.Channel
 	begun   error // how begin ended
+	asked   bool  // whether somebody else asks to load the code
 	head    []byte
 }
 
@@ -96,7 +97,7 @@ func (f *framed) init(deadline time.Time) error {
 	if f.begun != nil && !errors.Is(f.begun, sandbox.ErrNotSent) { // else it is gone, which the question shows
 		return fmt.Errorf("environment: init: %w", f.begun)
 	}
-	reply, err := f.channel.Exchange(kindLoad, 0, nil, nil, deadline, 2*maxPayload, nil)
+	reply, err := f.load(deadline)
 	if err != nil {
 		return whatHappened(err)
 	}
@@ -105,6 +106,19 @@ func (f *framed) init(deadline time.Time) error {
 		return &failure{errorType: a.errorType, payload: a.payload}
 	}
 	return err
+}
+
+// prepare makes the question that has the runtime load the code, for another to send.
+func (f *framed) prepare() []byte {
+	f.asked = true
+	return f.channel.Prepare(kindLoad)
+}
+
+func (f *framed) load(deadline time.Time) (sandbox.Answer, error) {
+	if f.asked {
+		return f.channel.Await(deadline, 2*maxPayload, nil)
+	}
+	return f.channel.Exchange(kindLoad, 0, nil, nil, deadline, 2*maxPayload, nil)
 }
 
 func (f *framed) invoke(ctx context.Context, inv *Invocation, deadline time.Time, d *delivery) (answer, error) {

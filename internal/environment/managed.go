@@ -278,7 +278,7 @@ func (e *environment) take(ctx context.Context) (sandbox.Blank, error) {
 	if err != nil {
 		return nil, fmt.Errorf("environment: %w", err)
 	}
-	return b, nil
+	return confined(b)
 }
 
 // startError is an interpreter that does not start with a function's variables.

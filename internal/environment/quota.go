@@ -12,7 +12,21 @@ const (
 	maxProcesses = 1024
 	// memoryPerCore is the memory size in MB with which a function gets one core.
 	memoryPerCore = 1769
+	// leastMemory and leastTemp are the smallest that a function can have of memory
+	// and of /tmp, in MB. Most have just that.
+	leastMemory = 128
+	leastTemp   = 512
 )
+
+// confined gives a new blank the least that a function can have. Who it is for may
+// have more.
+func confined(b sandbox.Blank) (sandbox.Blank, error) {
+	if err := limit(b, &state.Version{MemorySize: leastMemory, EphemeralStorage: leastTemp}); err != nil {
+		b.Discard()
+		return nil, err
+	}
+	return b, nil
+}
 
 // limit sets what a function may use, where the driver can.
 func limit(blank sandbox.Blank, v *state.Version) error {

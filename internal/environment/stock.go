@@ -272,7 +272,7 @@ func (s *stock) start(key shelfKey) (sandbox.Blank, error) {
 	if err != nil {
 		return nil, lost(err)
 	}
-	return b, nil
+	return confined(b)
 }
 
 // store passes a new blank to who waits longest, or keeps it.

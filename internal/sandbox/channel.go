@@ -127,6 +127,35 @@ func (c *Channel) Exchange(kind byte, aux uint64, head, body []byte, deadline ti
 		}
 		c.n, c.err = 0, nil
 	}
+	return c.finish(limit, into)
+}
+
+// Prepare makes the next question, without a body, for somebody else to write to
+// Questions. Await gets its answer.
+func (c *Channel) Prepare(kind byte) []byte {
+	c.seq++
+	binary.LittleEndian.PutUint64(c.id[8:], c.seq)
+	return AppendHeader(nil, Header{Kind: kind, ID: c.id})
+}
+
+// Await is the second half of Exchange, for a question that was prepared.
+func (c *Channel) Await(deadline time.Time, limit int, into []byte) (Answer, error) {
+	err := c.answers.SetReadDeadline(deadline)
+	if err == nil && c.hung.Load() { // what was written before is still there
+		err = c.answers.SetReadDeadline(time.Unix(1, 0))
+	}
+	if err != nil {
+		return Answer{}, fmt.Errorf("sandbox: channel: %w", err)
+	}
+	c.sent, c.n, c.err = true, 0, nil
+	if err := c.rawA.Read(c.readStep); err != nil {
+		c.n, c.err = 0, err
+	}
+	return c.finish(limit, into)
+}
+
+// finish is the end of Exchange and Await: the poller's part is done.
+func (c *Channel) finish(limit int, into []byte) (Answer, error) {
 	if c.err != nil {
 		if err := c.lastRead(c.err); err != nil {
 			return Answer{}, err
@@ -134,6 +163,10 @@ func (c *Channel) Exchange(kind byte, aux uint64, head, body []byte, deadline ti
 	}
 	return c.receive(c.in[:c.n], limit, into)
 }
+
+// Questions is the end of the channel by which frames are sent. It stays the
+// channel's.
+func (c *Channel) Questions() *os.File { return c.questions }
 
 // Tell sends one frame that has no answer. The program reads it before the next
 // question. After any error the channel is of no further use.

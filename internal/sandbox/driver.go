@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
@@ -33,12 +34,14 @@ type Limiter interface {
 }
 
 // An Early is a Blank of which it is known before Assign where the code will be,
-// and whose program can be told of it meanwhile. It can be limited meanwhile, too.
+// and whose program can be told of it. It can tell the program by itself when the
+// code is there, which then need not wait for its user.
 type Early interface {
 	Layout() Layout
 	Channel() *Channel
-	// Early tells those that are from those whose Layout comes with Assign.
-	Early()
+	// AssignAsking is Assign that ends by sending the program a question, one that
+	// its Channel prepared. The answer may be there before AssignAsking returns.
+	AssignAsking(ctx context.Context, a Assignment, question []byte) (Env, error)
 }
 
 // An OutOfMemory is an Env that knows why it was ended.

@@ -27,6 +27,10 @@ type Group struct {
 	oom                  *os.File // counts the times memory ran out, version 1
 	onOOM                atomic.Pointer[func()]
 	oomBefore            atomic.Int64
+
+	// Limits in force, zero when not known: what is there already is not written again.
+	memoryNow int64
+	pidsNow   int
 }
 
 const (
@@ -147,7 +151,7 @@ func (g *Group) Limit(l sandbox.Limits) error {
 		errs = append(errs, g.limitMemory(l.Memory))
 	}
 	if l.Processes > 0 && g.pids != "" {
-		errs = append(errs, write(g.pids, "pids.max", strconv.Itoa(l.Processes)))
+		errs = append(errs, g.limitPids(l.Processes))
 	}
 	if l.CPU > 0 {
 		errs = append(errs, g.Weight(l.CPU), g.quota(l.CPU))
@@ -155,16 +159,39 @@ func (g *Group) Limit(l sandbox.Limits) error {
 	return errors.Join(errs...)
 }
 
-func (g *Group) limitMemory(bytes int64) error {
-	if g.memory == "" {
+func (g *Group) limitPids(n int) error {
+	if n == g.pidsNow {
 		return nil
 	}
+	g.pidsNow = 0
+	if err := write(g.pids, "pids.max", strconv.Itoa(n)); err != nil {
+		return err
+	}
+	g.pidsNow = n
+	return nil
+}
+
+func (g *Group) limitMemory(bytes int64) error {
+	if g.memory == "" || bytes == g.memoryNow {
+		return nil
+	}
+	more := bytes == unlimited || g.memoryNow != 0 && bytes > g.memoryNow
+	g.memoryNow = 0
+	if err := g.writeMemory(bytes, more); err != nil {
+		return err
+	}
+	g.memoryNow = bytes
+	return nil
+}
+
+// writeMemory sets the limit of memory, which may be more than that before.
+func (g *Group) writeMemory(bytes int64, more bool) error {
 	value := strconv.FormatInt(bytes, 10)
 	if !g.memory2 {
 		if bytes == unlimited {
 			value = "-1"
 		}
-		return g.limitMemory1(value)
+		return g.limitMemory1(value, more)
 	}
 	if bytes == unlimited {
 		value = "max"
@@ -182,7 +209,7 @@ func (g *Group) noSwap() error {
 
 // limitMemory1 sets the limit of memory and that of memory with swap, which may
 // never be the lower one.
-func (g *Group) limitMemory1(value string) error {
+func (g *Group) limitMemory1(value string, more bool) error {
 	const plain, swap = "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"
 	withSwap := func() error {
 		err := write(g.memory, swap, value)
@@ -191,7 +218,7 @@ func (g *Group) limitMemory1(value string) error {
 		}
 		return err
 	}
-	if value == "-1" {
+	if more {
 		return errors.Join(withSwap(), write(g.memory, plain, value))
 	}
 	return errors.Join(write(g.memory, plain, value), withSwap())

@@ -42,7 +42,12 @@ func (b *box) listen(ctx context.Context) (net.Listener, error) {
 // Assign mounts the code into the sandbox and, if no program runs there yet,
 // starts it.
 func (b *box) Assign(ctx context.Context, a sandbox.Assignment) (sandbox.Env, error) {
-	err := b.assign(ctx, a)
+	return b.AssignAsking(ctx, a, nil)
+}
+
+// AssignAsking is Assign that has the supervisor ask the program a question.
+func (b *box) AssignAsking(ctx context.Context, a sandbox.Assignment, question []byte) (sandbox.Env, error) {
+	err := b.assign(ctx, a, question)
 	if err != nil {
 		b.Retire(0)
 		return nil, err
@@ -50,28 +55,47 @@ func (b *box) Assign(ctx context.Context, a sandbox.Assignment) (sandbox.Env, er
 	return b, nil
 }
 
-func (b *box) assign(ctx context.Context, a sandbox.Assignment) error {
-	o := order{Attach: &attachOrder{ID: b.id}}
-	var trees []*os.File
-	if os.Geteuid() == 0 {
-		// The supervisor may not be able to reach the directory.
-		var err error
-		trees, err = openTrees(a.Code, a.Layers)
-		defer closeAll(trees)
-		if err != nil {
-			return fmt.Errorf("namespace: code: %w", err)
-		}
-	} else {
-		o.Attach.Path, o.Attach.Layers = a.Code, a.Layers
-	}
-	if _, err := b.link.call(ctx, o, trees...); err != nil {
+func (b *box) assign(ctx context.Context, a sandbox.Assignment, question []byte) error {
+	if err := b.attach(ctx, a, question); err != nil {
 		return err
 	}
-	b.egress.serve(a.Network)
 	if b.spec.Path != "" {
 		return nil
 	}
 	return b.launch(ctx, a.Launch(b.Layout()))
+}
+
+// attach has the supervisor mount the code and ask the question. Meanwhile the sandbox
+// gets its network and its share: it is about to be used, and first has all cores.
+func (b *box) attach(ctx context.Context, a sandbox.Assignment, question []byte) error {
+	o := order{Attach: &attachOrder{ID: b.id, Question: question}}
+	var files []*os.File
+	if os.Geteuid() == 0 {
+		// The supervisor may not be able to reach the directory.
+		trees, err := openTrees(a.Code, a.Layers)
+		defer closeAll(trees)
+		if err != nil {
+			return fmt.Errorf("namespace: code: %w", err)
+		}
+		files = append(files, trees...)
+	} else {
+		o.Attach.Path, o.Attach.Layers = a.Code, a.Layers
+	}
+	if question != nil {
+		files = append(files, b.channel.Questions())
+	}
+	ready := make(chan error, 1)
+	go func() {
+		b.egress.serve(a.Network)
+		var err error
+		if b.group != nil {
+			err = b.group.Weight(1)
+		}
+		b.program() // found while nobody waits for it
+		ready <- err
+	}()
+	_, err := b.link.call(ctx, o, files...)
+	return errors.Join(err, <-ready)
 }
 
 // launch starts the program that came with the code.

@@ -50,7 +50,7 @@ type box struct {
 
 	mu        sync.Mutex
 	listeners []net.Listener
-	closed    bool // pidfd is
+	closed    bool // pidfd is, and the cgroup may be another one's
 }
 
 var (
@@ -324,7 +324,6 @@ func (b *box) Layout() sandbox.Layout {
 	return sandbox.Layout{Code: codeDir, Layers: layersDir, Temp: tempDir}
 }
 
-func (b *box) Early()                    {}
 func (b *box) Channel() *sandbox.Channel { return b.channel }
 func (b *box) Output() *os.File          { return b.output }
 func (b *box) Exited() <-chan struct{}   { return b.exited }
@@ -396,10 +395,10 @@ func (b *box) recycle() {
 			b.d.log.Warn("a sandbox was not given back", "err", err)
 		}
 	}
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
 	if b.pidfd != nil {
-		b.mu.Lock()
-		b.closed = true
-		b.mu.Unlock()
 		b.pidfd.Close()
 	}
 	if b.group != nil {

@@ -52,16 +52,23 @@ func (b *box) Limit(l sandbox.Limits) error {
 		errs = append(errs, err)
 	}
 	if b.group != nil {
-		if l.CPU == 0 { // it is about to be used, and first has all cores
-			errs = append(errs, b.group.Weight(1))
-			b.program() // nobody waits for it yet
-		}
-		errs = append(errs, b.group.Limit(withGuard(l)))
+		errs = append(errs, b.limitGroup(withGuard(l)))
 	}
 	if l.Memory > 0 && (b.group == nil || !b.group.LimitsMemory()) {
 		errs = append(errs, b.limitData(uint64(l.Memory)))
 	}
 	return errors.Join(errs...)
+}
+
+// limitGroup limits the sandbox's cgroup while it is this one's: once it has ended,
+// the next one may have it.
+func (b *box) limitGroup(l sandbox.Limits) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil
+	}
+	return b.group.Limit(l)
 }
 
 // withGuard allows for the process that is not the program's.

@@ -76,9 +76,9 @@ func (b *box) Stats() (sandbox.Stats, error) {
 	if program == 0 {
 		return s, nil
 	}
-	pid := strconv.Itoa(program)
-	status, err := os.ReadFile("/proc/" + pid + "/status")
-	if errors.Is(err, fs.ErrNotExist) {
+	var room [4 << 10]byte
+	status, err := readOnce("/proc/"+strconv.Itoa(program)+"/status", room[:])
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 		return s, nil
 	}
 	if err != nil {
@@ -87,17 +87,31 @@ func (b *box) Stats() (sandbox.Stats, error) {
 	if kb, err := strconv.ParseInt(field(status, "\nVmHWM:"), 10, 64); err == nil {
 		s.MaxRSS = kb << 10
 	}
-	stat, err := os.ReadFile("/proc/" + pid + "/stat")
-	if err != nil {
-		return s, fmt.Errorf("namespace: stats: %w", err)
-	}
-	// The fields behind the name, which may hold spaces and parentheses.
-	if f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]); len(f) > 12 {
-		user, _ := strconv.ParseInt(string(f[11]), 10, 64)
-		system, _ := strconv.ParseInt(string(f[12]), 10, 64)
-		s.CPU = time.Duration(user+system) * (time.Second / 100) // USER_HZ
+	var used unix.Timespec
+	if unix.ClockGettime(int32(^program<<3|2), &used) == nil { // the clock of that process's time, see clock_getcpuclockid
+		s.CPU = time.Duration(used.Nano())
 	}
 	return s, nil
+}
+
+// readOnce reads a small file of /proc in one piece: an answer waits for it, and
+// package os would have the poller look at it first.
+func readOnce(path string, room []byte) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	for {
+		n, err := unix.Read(fd, room)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, &os.PathError{Op: "read", Path: path, Err: err}
+		}
+		return room[:n], nil
+	}
 }
 
 // program is the program's process id on the host, or zero. To find it takes longer

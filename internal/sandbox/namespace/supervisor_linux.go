@@ -351,6 +351,14 @@ func (s *supervisor) inside(id uint64, f func() error) error {
 }
 
 func (s *supervisor) attach(o *attachOrder, trees []*os.File) error {
+	var questions *os.File
+	if o.Question != nil {
+		if len(trees) == 0 {
+			return fmt.Errorf("namespace: attach: no descriptor to ask by")
+		}
+		last := len(trees) - 1
+		trees, questions = trees[:last], trees[last]
+	}
 	if len(trees) == 0 {
 		opened, err := openTrees(o.Path, o.Layers)
 		defer closeAll(opened)
@@ -365,7 +373,12 @@ func (s *supervisor) attach(o *attachOrder, trees []*os.File) error {
 				return err
 			}
 		}
-		return attach(trees[0], codeDir)
+		if err := attach(trees[0], codeDir); err != nil || questions == nil {
+			return err
+		}
+		// To have the server ask, when it hears of the end, would wake it first.
+		_, err := unix.Write(int(questions.Fd()), o.Question)
+		return os.NewSyscallError("write", err)
 	})
 }
 

@@ -103,11 +103,13 @@ type forked struct {
 }
 
 // attachOrder mounts a function's code into a waiting sandbox, and its layers if there
-// are any: the trees that come as descriptors, or the directories.
+// are any: the trees that come as descriptors, or the directories. Then it sends the
+// program a question, if there is one, by the descriptor that comes last.
 type attachOrder struct {
-	ID     uint64
-	Path   string `json:",omitempty"`
-	Layers string `json:",omitempty"`
+	ID       uint64
+	Path     string `json:",omitempty"`
+	Layers   string `json:",omitempty"`
+	Question []byte `json:",omitempty"`
 }
 
 // resizeOrder changes the size of a sandbox's /tmp.
