@@ -169,7 +169,8 @@ func TestEveryOperationIsAuthorized(t *testing.T) {
 func TestConditionsOnTags(t *testing.T) {
 	h := newHouse(t)
 	caller := h.User("caller", document(
-		`{"Effect":"Allow","Action":"iam:CreateUser","Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/Team":"a"},"ForAllValues:StringEquals":{"aws:TagKeys":["Team"]}}},`+
+		`{"Effect":"Allow","Action":"iam:CreateUser","Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/Team":["a","untagged"]},"ForAllValues:StringEquals":{"aws:TagKeys":["Team"]}}},`+
+			`{"Effect":"Allow","Action":"iam:TagUser","Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/Team":"a"}}},`+
 			`{"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{"StringEquals":{"iam:ResourceTag/team":"a","aws:ResourceTag/team":"a","aws:RequestedRegion":"us-east-1"}}}`))
 	create := func(name string, tags ...iam.Tag) func(context.Context, *iam.Client) error {
 		return func(ctx context.Context, c *iam.Client) error {
@@ -190,6 +191,7 @@ func TestConditionsOnTags(t *testing.T) {
 		call{"no tag", create("x"), "AccessDenied", denied("CreateUser", "x")},
 		call{"wrong value", create("x", iam.Tag{Key: "Team", Value: "b"}), "AccessDenied", denied("CreateUser", "x")},
 		call{"a tag too many", create("x", iam.Tag{Key: "Team", Value: "a"}, iam.Tag{Key: "cost", Value: "1"}), "AccessDenied", denied("CreateUser", "x")},
+		call{"a tag that may not be given", create("x", iam.Tag{Key: "Team", Value: "untagged"}), "AccessDenied", denied("TagUser", "x")},
 		call{"tagged", get("good"), "", ""},
 		call{"not tagged", get("caller"), "AccessDenied", denied("GetUser", "caller")},
 	)

@@ -29,7 +29,8 @@ func (s *Service) Access(ctx context.Context, in any) ([]authz.Access, error) {
 func (s *Service) userAccess(ctx context.Context, in any) []authz.Access {
 	switch in := in.(type) {
 	case *CreateUserRequest:
-		return one(ctx, "CreateUser", arn.User(account(ctx), pathOf(in.Path), in.UserName), given(in.Tags, in.PermissionsBoundary))
+		made := one(ctx, "CreateUser", arn.User(account(ctx), pathOf(in.Path), in.UserName), given(in.Tags, in.PermissionsBoundary))
+		return tagged(made, "TagUser", in.Tags)
 	case *GetUserRequest:
 		return s.onUser(ctx, "GetUser", in.UserName)
 	case *ListUsersRequest:
@@ -133,7 +134,8 @@ func (s *Service) groupAccess(ctx context.Context, in any) []authz.Access {
 func (s *Service) roleAccess(ctx context.Context, in any) []authz.Access {
 	switch in := in.(type) {
 	case *CreateRoleRequest:
-		return one(ctx, "CreateRole", arn.Role(account(ctx), pathOf(in.Path), in.RoleName), given(in.Tags, in.PermissionsBoundary))
+		made := one(ctx, "CreateRole", arn.Role(account(ctx), pathOf(in.Path), in.RoleName), given(in.Tags, in.PermissionsBoundary))
+		return tagged(made, "TagRole", in.Tags)
 	case *GetRoleRequest:
 		return s.onRole(ctx, "GetRole", in.RoleName)
 	case *ListRolesRequest:
@@ -185,7 +187,8 @@ func (s *Service) rolePolicyAccess(ctx context.Context, in any) []authz.Access {
 func (s *Service) policyAccess(ctx context.Context, in any) []authz.Access {
 	switch in := in.(type) {
 	case *CreatePolicyRequest:
-		return one(ctx, "CreatePolicy", arn.Policy(account(ctx), pathOf(in.Path), in.PolicyName), given(in.Tags, nil))
+		made := one(ctx, "CreatePolicy", arn.Policy(account(ctx), pathOf(in.Path), in.PolicyName), given(in.Tags, nil))
+		return tagged(made, "TagPolicy", in.Tags)
 	case *GetPolicyRequest:
 		return s.onPolicy(ctx, "GetPolicy", in.PolicyArn)
 	case *ListPoliciesRequest:
@@ -249,6 +252,17 @@ func (s *Service) accountAccess(ctx context.Context, in any) []authz.Access {
 
 func one(ctx context.Context, action, resource string, keys policy.ContextMap) []authz.Access {
 	return []authz.Access{{Action: "iam:" + action, Resource: resource, Account: account(ctx), Keys: keys}}
+}
+
+// tagged is the making of something that is to have tags at once: whoever may not
+// tag it later may not do it so either.
+func tagged(made []authz.Access, action string, tags []Tag) []authz.Access {
+	if len(tags) == 0 {
+		return made
+	}
+	tag := made[0]
+	tag.Action, tag.Keys = "iam:"+action, given(tags, nil)
+	return append(made, tag)
 }
 
 // with adds condition keys to an access.

@@ -395,12 +395,15 @@ func TestConditions(t *testing.T) {
 	)
 	h.grant("caller", statement("Allow", "iam:PassRole", "*"), when("CreateFunction", `"StringEquals":{"aws:RequestTag/team":"a"}`),
 		when("GetFunction", `"StringEquals":{"aws:ResourceTag/team":"a"}`))
-	tagged := func(in *lambda.CreateFunctionRequest) { in.Tags = map[string]string{"team": "a"} }
 	get := func(name string) func(context.Context, *lambda.Client) error {
 		return func(ctx context.Context, c *lambda.Client) error {
 			return only(c.GetFunction(ctx, &lambda.GetFunctionRequest{FunctionName: name}))
 		}
 	}
+	tagged := func(in *lambda.CreateFunctionRequest) { in.Tags = map[string]string{"team": "a"} }
+	h.expect(caller, call{"create with a tag that may not be given", creating("new", tagged), denied, implicit(caller, "lambda:TagResource", prefix+"new")})
+	h.grant("caller", statement("Allow", "iam:PassRole", "*"), when("CreateFunction", `"StringEquals":{"aws:RequestTag/team":"a"}`),
+		when("TagResource", `"StringEquals":{"aws:RequestTag/team":"a"}`), when("GetFunction", `"StringEquals":{"aws:ResourceTag/team":"a"}`))
 	h.expect(caller,
 		call{"create without a tag", creating("new"), denied, implicit(caller, "lambda:CreateFunction", prefix+"new")},
 		call{"create with the tag", creating("new", tagged), "", ""},

@@ -158,7 +158,11 @@ func (s *Service) creating(ctx context.Context, in *CreateFunctionRequest) ([]au
 	}
 	acc.Keys = layerKeys(authz.RequestTags(in.Tags), in.Layers)
 	pass, err := s.passing(ctx, r, in.Role)
-	return append([]authz.Access{acc, pass}, s.usingLayers(in.Layers)...), err
+	all := []authz.Access{acc, pass}
+	if len(in.Tags) > 0 { // whoever may not tag it later may not do it so either
+		all = append(all, authz.Access{Action: "lambda:TagResource", Resource: acc.Resource, Account: acc.Account, Keys: authz.RequestTags(in.Tags)})
+	}
+	return append(all, s.usingLayers(in.Layers)...), err
 }
 
 // updating is the change of a function's configuration.
