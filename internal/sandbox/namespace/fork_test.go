@@ -496,10 +496,14 @@ func TestZygoteKeepsNothing(t *testing.T) {
 	forkedEnv(t, d, s).Retire(0)
 	files := fmt.Sprintf("/proc/%d/fd", zygotes(t)[0])
 	before := count(t, files)
-	for range 5 {
+	for range 12 {
 		forkedEnv(t, d, s).Retire(0)
 	}
-	if n := count(t, files); n > before+1 { // that of one that it makes just now
-		t.Errorf("it has %d files, had %d", n, before)
-	}
+	// It has those of what it makes just now, some ten each, for a moment.
+	n := 0
+	eventually(t, "a zygote's files are as many as before", func() bool {
+		n = count(t, files)
+		return n <= before+1
+	})
+	t.Logf("it has %d files, had %d", n, before)
 }
