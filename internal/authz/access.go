@@ -46,6 +46,9 @@ type Env struct {
 	// Forwarded is what a trusted proxy said of the client. SourceIP and Secure
 	// follow from it already.
 	Forwarded forwarded.Client
+	// Via is the AWS service that makes the request in the name of its caller,
+	// empty where the caller makes it itself: aws:CalledVia.
+	Via string
 }
 
 // NewEnv takes a request's condition values from the connection it came on, or
@@ -142,7 +145,9 @@ func (k *keys) value(key string) (string, bool) {
 		}
 		return k.region, true
 	case "aws:viaawsservice":
-		return "false", true
+		return strconv.FormatBool(k.env.Via != ""), true
+	case "aws:calledvia", "aws:calledviafirst", "aws:calledvialast":
+		return k.env.Via, k.env.Via != ""
 	case "aws:resourceaccount":
 		return k.access.Account, k.access.Account != ""
 	case "lambda:functionurlauthtype":

@@ -126,7 +126,11 @@ type Claim struct {
 // the body is read. It fails with sigv4.ErrNone when the request is not signed
 // and with a *sigv4.Error otherwise.
 func (a *Authorizer) Claim(snap *state.Snapshot, r *http.Request, scope sigv4.Scope) (*Claim, error) {
-	auth, err := sigv4.Parse(r)
+	parse := sigv4.Parse
+	if scope.S3 {
+		parse = sigv4.ParseS3
+	}
+	auth, err := parse(r)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +165,12 @@ func (c *Claim) Prove(r *http.Request, bodyHash [32]byte) (*Caller, error) {
 	c.noteUse()
 	return c.caller, nil
 }
+
+// Chunks checks the chunks of a body that are signed one by one: only after Prove.
+func (c *Claim) Chunks() *sigv4.Chunks { return sigv4.NewChunks(c.auth, c.secret.Reveal()) }
+
+// Auth is what the request says of its signature.
+func (c *Claim) Auth() *sigv4.Auth { return c.auth }
 
 // noteUse tells which key, or which role, was used.
 func (c *Claim) noteUse() {

@@ -152,14 +152,23 @@ func RoleCaller(r *state.RoleEntry, session string) *Caller {
 }
 
 // Trusts asks a role's trust policy whether a service may assume it.
-func Trusts(r *state.RoleEntry, service string) bool {
+func Trusts(r *state.RoleEntry, service string) bool { return TrustsFor(r, service, "") }
+
+// TrustsFor is Trusts for a service that acts for a resource, whose ARN the
+// trust policy may ask for: aws:SourceArn and aws:SourceAccount.
+func TrustsFor(r *state.RoleEntry, service, source string) bool {
+	keys := policy.ContextMap{}
+	if at, err := arn.Parse(source); err == nil {
+		keys.Set("aws:SourceArn", policy.One(source))
+		keys.Set("aws:SourceAccount", policy.One(at.Account))
+	}
 	return policy.Decide(policy.Input{
 		Request: policy.Request{
 			Action:          "sts:AssumeRole",
 			Resource:        r.ARN,
 			ResourceAccount: r.Role.Account,
 			Principal:       policy.Principal{Type: policy.Service, ARN: service},
-			Context:         policy.ContextMap{},
+			Context:         keys,
 		},
 		Resource: &r.Trust,
 	}).Allowed
@@ -213,14 +222,23 @@ func decodeSession(plain []byte, keyID string) (*opened, error) {
 		return nil, fmt.Errorf("authz: session: %w", err)
 	}
 	o.session.KeyID = keyID
-	if o.session.Policy != "" {
-		p, err := policy.Parse([]byte(o.session.Policy), policy.Session)
-		if err != nil {
-			return nil, fmt.Errorf("authz: session policy: %w", err)
-		}
-		o.policy = p
+	if err := o.compile(); err != nil {
+		return nil, err
 	}
 	return o, nil
+}
+
+// compile makes the session's policy ready.
+func (o *opened) compile() error {
+	if o.session.Policy == "" {
+		return nil
+	}
+	p, err := policy.Parse([]byte(o.session.Policy), policy.Session)
+	if err != nil {
+		return fmt.Errorf("authz: session policy: %w", err)
+	}
+	o.policy = p
+	return nil
 }
 
 // value answers for the condition keys about a session.

@@ -13,6 +13,8 @@ type canonical struct {
 	method, path, query string
 	// tail is what follows the query: headers, names of the signed headers, payload hash.
 	tail []byte
+	// s3 is Scope.S3.
+	s3 bool
 }
 
 // newCanonical takes the names of the signed headers, sorted and in lower case, and the last line of the canonical
@@ -40,7 +42,11 @@ func newCanonical(r *http.Request, names []string, payload string) canonical {
 func (c *canonical) append(dst []byte, path string, reading queryReading) []byte {
 	dst = append(dst, c.method...)
 	dst = append(dst, '\n')
-	dst = appendPath(dst, path)
+	if c.s3 {
+		dst = append(dst, path...)
+	} else {
+		dst = appendPath(dst, path)
+	}
 	dst = append(dst, '\n')
 	dst = appendQuery(dst, c.query, reading)
 	dst = append(dst, '\n')
@@ -50,6 +56,9 @@ func (c *canonical) append(dst []byte, path string, reading queryReading) []byte
 // paths gives the readings of the path, the likelier first. Some signers normalise it, some do not; both bind the
 // function to the path on the wire, so either may be accepted.
 func (c *canonical) paths() []string {
+	if c.s3 {
+		return pathsS3(c.path)
+	}
 	clean, ok := normalise(c.path)
 	switch {
 	case !ok:

@@ -20,6 +20,22 @@ func Parse(r *http.Request) (*Auth, error) {
 	if err := checkQuery(query); err != nil {
 		return nil, err
 	}
+	return parseTarget(r, query)
+}
+
+// ParseS3 is Parse for a request to S3, whose paths may hold anything. It takes those that are presigned in version 2 too.
+func ParseS3(r *http.Request) (*Auth, error) {
+	_, query := target(r)
+	if err := checkQuery(query); err != nil {
+		return nil, err
+	}
+	if a := parseVersion2(r, query); a != nil {
+		return a, nil
+	}
+	return parseTarget(r, query)
+}
+
+func parseTarget(r *http.Request, query string) (*Auth, error) {
 	authorization := strings.TrimSpace(r.Header.Get("Authorization"))
 	fields, presigned := readQuery(query)
 	switch {

@@ -1,6 +1,6 @@
 // Package sigv4 checks AWS Signature Version 4 on incoming requests, and signs outgoing ones. It reads the header and
-// the query-string (presigned) form for services that are not S3: paths are encoded twice and normalised, the payload is
-// always hashed.
+// the query-string (presigned) form: paths are encoded twice and normalised, the payload is always hashed. S3 differs in
+// both, see [Scope.S3].
 //
 // A server goes through it in four steps, so that nothing expensive is done for a request that is lost anyway: [Parse]
 // reads what the request says of its signature, [Verifier.CheckScope] compares that with the clock and the service, then
@@ -58,6 +58,9 @@ type Auth struct {
 	// Expires is X-Amz-Expires of a presigned request: 0 when it has none, negative when what it has is not an integer
 	// from 1 to 604800 (seconds).
 	Expires time.Duration
+	// Version2 says that the request is presigned in Signature Version 2, which S3 alone takes. Then Time is when it
+	// expires, and there is no scope.
+	Version2 bool
 }
 
 // String names the key, the scope and the time. It leaves out the signature and the session token.
@@ -86,4 +89,10 @@ type Scope struct {
 	HonourExpires bool
 	// UnsignedPayload accepts a signed x-amz-content-sha256 of UNSIGNED-PAYLOAD, and with it any body.
 	UnsignedPayload bool
+	// S3 is S3's own form: the path is encoded once and not normalised, since a key may hold dots and slashes as it
+	// likes, and the last line of the canonical request is x-amz-content-sha256 as it was sent, be it a hash or one of
+	// the words that stand for none. Whether the body is what that says is left to who reads it.
+	S3 bool
+	// Bucket is the bucket that a request to S3 has in its host name, empty for one that has it in its path.
+	Bucket string
 }

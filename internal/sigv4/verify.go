@@ -31,6 +31,9 @@ func NewVerifier(now func() time.Time) *Verifier {
 //
 // A signature that was never checked for its scope proves nothing: call this before Verify, always.
 func (v *Verifier) CheckScope(a *Auth, s Scope) error {
+	if a.Version2 {
+		return v.checkVersion2(a)
+	}
 	if err := v.checkTime(a, s); err != nil {
 		return err
 	}
@@ -90,13 +93,18 @@ func checkCredentialScope(a *Auth, s Scope) error {
 // path, query, signed headers and body; what the forms leave open between them is the reading of a + in the query and of
 // dot segments in the path.
 func (v *Verifier) Verify(r *http.Request, a *Auth, s Scope, secret string, body [sha256.Size]byte) error {
+	if a.Version2 {
+		return verifyVersion2(r, a, s, secret)
+	}
 	payload, ok := payloadLine(r, a, s, body)
 	if !ok {
 		return mismatch()
 	}
 	id := keyID{a.AccessKeyID, a.Date, a.Region, a.Service}
 	key, fresh := v.keys.get(id, secret)
-	if !matches(newCanonical(r, a.SignedHeaders, payload), a, key) {
+	c := newCanonical(r, a.SignedHeaders, payload)
+	c.s3 = s.S3
+	if !matches(c, a, key) {
 		return mismatch()
 	}
 	if !fresh {
@@ -126,6 +134,9 @@ func matches(c canonical, a *Auth, key signingKey) bool {
 
 // payloadLine is the last line of the canonical request; ok is false when the signed hash is not the body's.
 func payloadLine(r *http.Request, a *Auth, s Scope, body [sha256.Size]byte) (line string, ok bool) {
+	if s.S3 {
+		return PayloadS3(r, a), true
+	}
 	sum := hex.EncodeToString(body[:])
 	sent := signedHeader(r, a.SignedHeaders, "x-amz-content-sha256")
 	switch {
