@@ -87,6 +87,8 @@ func (c *change) applyKind(rec store.Rec) error {
 		return c.applyAccount(rec, rest)
 	case "rv":
 		return c.applyRevocation(rec, rest)
+	case "cf", "s3", "ssm":
+		return nil // packages s3 and ssm read their records themselves
 	case "url":
 		return nil // only makes url-ids unique; routes come from the functions
 	case "cfg":
