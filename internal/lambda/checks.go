@@ -11,15 +11,14 @@ import (
 
 // checkCreate refuses what a new function cannot have.
 func checkCreate(in *CreateFunctionRequest) error {
+	given := created(in)
 	switch {
 	case value(in.PackageType) == PackageTypeImage || in.Code.ImageUri != nil:
 		return notOffered("Functions of package type Image")
 	case in.PublishTo != nil:
 		return notOffered("Managed instances")
-	case in.Code.S3Bucket != nil || in.Code.S3Key != nil:
-		return noBucket()
-	case len(in.Code.ZipFile) == 0:
-		return InvalidParameterValueException("Please provide a source for function code.")
+	case given.check("function") != nil:
+		return given.check("function")
 	case in.Runtime == nil || in.Handler == nil:
 		return InvalidParameterValueException("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
 	case value(in.Code.SourceKMSKeyArn) != "":
@@ -50,6 +49,12 @@ func checkCreate(in *CreateFunctionRequest) error {
 		return err
 	}
 	return checkEnvironment(in.Environment)
+}
+
+// created is the archive that a new function is made of.
+func created(in *CreateFunctionRequest) *archive {
+	c := &in.Code
+	return &archive{zip: c.ZipFile, bucket: c.S3Bucket, key: c.S3Key, version: c.S3ObjectVersion}
 }
 
 // maxTags is how many tags a function may have.
@@ -95,25 +100,21 @@ func checkUpdateCode(in *UpdateFunctionCodeRequest) error {
 		return notOffered("Managed instances")
 	case in.ImageUri != nil:
 		return InvalidParameterValueException("Please don't provide ImageUri when updating a function with packageType Zip.")
-	case in.S3Bucket != nil || in.S3Key != nil:
-		return noBucket()
 	case value(in.SourceKMSKeyArn) != "":
 		return notOffered("Encryption with a KMS key")
-	case len(in.ZipFile) == 0:
-		return InvalidParameterValueException("Please provide a source for function code.")
 	}
-	return nil
+	return updated(in).check("function")
+}
+
+// updated is the archive that an update names.
+func updated(in *UpdateFunctionCodeRequest) *archive {
+	return &archive{zip: in.ZipFile, bucket: in.S3Bucket, key: in.S3Key, version: in.S3ObjectVersion}
 }
 
 // notOffered refuses a feature of AWS that this server does not have, rather
 // than pretend to have it.
 func notOffered(what string) error {
 	return InvalidParameterValueException("%s: not offered by this server.", what)
-}
-
-// noBucket answers for code in a bucket: there are no buckets here.
-func noBucket() error {
-	return InvalidParameterValueException("Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist")
 }
 
 // checkExtras refuses what a function can be tied to on AWS and that does not

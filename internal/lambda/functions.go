@@ -37,19 +37,19 @@ func (s *Service) CreateFunction(ctx context.Context, in *CreateFunctionRequest)
 	if s.state.Snapshot().Function(r.id) != nil {
 		return nil, functionExists(r.id.Name)
 	}
-	blob, info, err := s.checkCode(in.Code.ZipFile)
+	pack, err := s.checkCode(ctx, created(in))
 	if err != nil {
 		return nil, err
 	}
-	layers, err := s.layerUses(in.Layers, info.Unzipped)
+	layers, err := s.layerUses(in.Layers, pack.unzipped)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.storeCode(ctx, blob, in.Code.ZipFile); err != nil {
+	if err := s.storeCode(ctx, pack); err != nil {
 		return nil, err
 	}
 	f := s.newFunction(r.id, in)
-	f.Latest.CodeBlob, f.Latest.CodeSize, f.Latest.Unzipped = blob, int64(len(in.Code.ZipFile)), info.Unzipped
+	f.Latest.CodeBlob, f.Latest.CodeSize, f.Latest.Unzipped = pack.blob, pack.size, pack.unzipped
 	f.Latest.Layers = layers
 	shown := f.Latest
 	if value(in.Publish) {

@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -27,12 +26,11 @@ func (s *Service) PublishLayerVersion(ctx context.Context, in *PublishLayerVersi
 	if err := checkLayer(in); err != nil {
 		return nil, err
 	}
-	zip := in.Content.ZipFile
-	blob, info, err := s.checkCode(zip)
+	pack, err := s.checkCode(ctx, published(in))
 	if err != nil {
 		return nil, err
 	}
-	if err := s.storeCode(ctx, blob, zip); err != nil {
+	if err := s.storeCode(ctx, pack); err != nil {
 		return nil, err
 	}
 	v := &state.LayerVersion{
@@ -40,7 +38,7 @@ func (s *Service) PublishLayerVersion(ctx context.Context, in *PublishLayerVersi
 		Description: value(in.Description), License: value(in.LicenseInfo),
 		Runtimes: texts(in.CompatibleRuntimes), Architectures: texts(in.CompatibleArchitectures),
 		Created:  s.now(),
-		CodeBlob: blob, CodeSize: int64(len(zip)), Unzipped: info.Unzipped,
+		CodeBlob: pack.blob, CodeSize: pack.size, Unzipped: pack.unzipped,
 	}
 	if err := s.state.PublishLayer(ctx, v); err != nil {
 		return nil, stateError(err, nil)
@@ -50,12 +48,8 @@ func (s *Service) PublishLayerVersion(ctx context.Context, in *PublishLayerVersi
 
 // checkLayer refuses what a layer cannot be made of.
 func checkLayer(in *PublishLayerVersionRequest) error {
-	c := &in.Content
-	switch {
-	case c.S3Bucket != nil || c.S3Key != nil:
-		return noBucket()
-	case len(c.ZipFile) == 0:
-		return InvalidParameterValueException("Please provide a source for layer code.")
+	if err := published(in).check("layer"); err != nil {
+		return err
 	}
 	for _, r := range in.CompatibleRuntimes {
 		if err := checkRuntime(r); err != nil {
@@ -63,6 +57,12 @@ func checkLayer(in *PublishLayerVersionRequest) error {
 		}
 	}
 	return nil
+}
+
+// published is the archive that a layer version is made of.
+func published(in *PublishLayerVersionRequest) *archive {
+	c := &in.Content
+	return &archive{zip: c.ZipFile, bucket: c.S3Bucket, key: c.S3Key, version: c.S3ObjectVersion}
 }
 
 // resolveLayer reads a LayerName, which may be an ARN.
@@ -298,13 +298,4 @@ func enums[T ~string](values []string) []T {
 		out = append(out, T(v))
 	}
 	return out
-}
-
-// checkCode checks an archive and names its blob: its SHA-256 in hexadecimal.
-func (s *Service) checkCode(zip []byte) (blob string, info code.Info, err error) {
-	info, err = code.Check(bytes.NewReader(zip), int64(len(zip)), s.limits)
-	if err != nil {
-		return "", info, codeError(err)
-	}
-	return blobName(zip), info, nil
 }

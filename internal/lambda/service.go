@@ -31,6 +31,10 @@ type Options struct {
 	// CodeURL is an address from which a deployment package can be downloaded
 	// for ten minutes.
 	CodeURL func(sha string) string
+	// Object makes a blob of an object in a bucket of S3 for the caller in ctx, and
+	// names it, with its size. What is larger than most bytes is an error; that of
+	// S3 is an *awsapi.Error. Nil: there are no buckets.
+	Object func(ctx context.Context, bucket, key, version string, most int64) (blob string, size int64, err error)
 	// Enqueued hears of every event that was put into the queue for a function.
 	Enqueued func(state.FunctionID)
 	// MayInvoke judges whether an execution role, an ARN, may invoke a function by a
@@ -49,6 +53,7 @@ type Service struct {
 	region    string
 	url       func(id string) string
 	codeURL   func(sha string) string
+	object    func(ctx context.Context, bucket, key, version string, most int64) (blob string, size int64, err error)
 	enqueued  func(state.FunctionID)
 	mayInvoke func(role string, f *state.FunctionEntry, qualifier string) bool
 	limits    code.Limits
@@ -72,6 +77,7 @@ func New(o Options) *Service {
 		region:  o.Region,
 		url:     o.FunctionURL,
 		codeURL: o.CodeURL,
+		object:  o.Object,
 
 		enqueued:  o.Enqueued,
 		mayInvoke: o.MayInvoke,

@@ -1,12 +1,8 @@
 package lambda
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 
 	"github.com/google/uuid"
 
@@ -27,15 +23,15 @@ func (s *Service) UpdateFunctionCode(ctx context.Context, in *UpdateFunctionCode
 	if err := checkUpdatable(&f.Function.Latest, r.unqualified(), in.RevisionId); err != nil {
 		return nil, err
 	}
-	blob, info, err := s.checkCode(in.ZipFile)
+	pack, err := s.checkCode(ctx, updated(in))
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkTotal(f.Function.Latest.Layers, info.Unzipped); err != nil {
+	if err := s.checkTotal(f.Function.Latest.Layers, pack.unzipped); err != nil {
 		return nil, err
 	}
 	change := func(v *state.Version) {
-		v.CodeBlob, v.CodeSize, v.Unzipped = blob, int64(len(in.ZipFile)), info.Unzipped
+		v.CodeBlob, v.CodeSize, v.Unzipped = pack.blob, pack.size, pack.unzipped
 		if len(in.Architectures) > 0 {
 			v.Architecture = string(in.Architectures[0])
 		}
@@ -45,7 +41,7 @@ func (s *Service) UpdateFunctionCode(ctx context.Context, in *UpdateFunctionCode
 		change(&v)
 		return s.renderConfiguration(f.Function, &v, r.unqualified()), nil
 	}
-	if err := s.storeCode(ctx, blob, in.ZipFile); err != nil {
+	if err := s.storeCode(ctx, pack); err != nil {
 		return nil, err
 	}
 	if value(in.Publish) {
@@ -129,20 +125,6 @@ func checkUpdatable(v *state.Version, functionARN string, revision *string) erro
 	case revision != nil && *revision != v.RevisionID:
 		return PreconditionFailedException("The Revision Id provided does not match the latest Revision Id. " +
 			"Call the GetFunction/GetAlias API to retrieve the latest Revision Id")
-	}
-	return nil
-}
-
-// blobName names the blob of an archive: its SHA-256 in hexadecimal.
-func blobName(zip []byte) string {
-	sum := sha256.Sum256(zip)
-	return hex.EncodeToString(sum[:])
-}
-
-// storeCode keeps a deployment package.
-func (s *Service) storeCode(ctx context.Context, blob string, zip []byte) error {
-	if err := s.blobs.Put(ctx, blob, int64(len(zip)), bytes.NewReader(zip)); err != nil {
-		return fmt.Errorf("lambda: keep the deployment package: %w", err)
 	}
 	return nil
 }

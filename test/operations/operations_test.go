@@ -19,6 +19,7 @@ import (
 	"furl/internal/environment"
 	"furl/internal/iam"
 	"furl/internal/lambda"
+	"furl/internal/ssm"
 	"furl/internal/oidc/oidctest"
 	"furl/internal/sts"
 )
@@ -65,7 +66,7 @@ func TestSequences(t *testing.T) {
 func served(t *testing.T) string {
 	t.Helper()
 	names := map[string][]string{}
-	for _, s := range []awsapi.Service{lambda.Operations(nil), iam.Operations(nil), sts.Operations(nil), cwlogs.Operations(nil)} {
+	for _, s := range []awsapi.Service{lambda.Operations(nil), iam.Operations(nil), sts.Operations(nil), cwlogs.Operations(nil), ssm.Operations(nil)} {
 		for _, o := range s.Operations {
 			names[s.Name] = append(names[s.Name], o.Name)
 		}

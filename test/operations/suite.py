@@ -17,16 +17,18 @@ from botocore.exceptions import ClientError
 import cases_iam
 import cases_lambda
 import cases_logs
+import cases_ssm
 import cases_sts
 import raw
 
-TITLES = {"lambda": "Lambda", "iam": "IAM", "sts": "STS", "logs": "CloudWatch Logs"}
+TITLES = {"lambda": "Lambda", "iam": "IAM", "sts": "STS", "logs": "CloudWatch Logs", "ssm": "Systems Manager"}
 # What a violated model is called, by service; Lambda checks some of it itself.
 INVALID = {
     "lambda": {"ValidationException", "InvalidParameterValueException", "InvalidRequestContentException"},
     "iam": {"ValidationError", "InvalidInput"},
     "sts": {"ValidationError"},
     "logs": {"InvalidParameterException", "ValidationException"},
+    "ssm": {"ValidationException"},
 }
 DENIED = {"AccessDenied", "AccessDeniedException"}
 
@@ -262,7 +264,7 @@ def main():
 
     suites, failures = [], []
     only = os.environ.get("ONLY")
-    for service, module in (("iam", cases_iam), ("sts", cases_sts), ("lambda", cases_lambda), ("logs", cases_logs)):
+    for service, module in (("iam", cases_iam), ("sts", cases_sts), ("lambda", cases_lambda), ("logs", cases_logs), ("ssm", cases_ssm)):
         if only and only != service:
             continue
         suite = Suite(service, clients(service))

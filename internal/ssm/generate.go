@@ -1,0 +1,3 @@
+package ssm
+
+//go:generate go run furl/internal/awsapi/gen -service ssm
