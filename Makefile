@@ -6,11 +6,13 @@ PYTHON ?= python3
 VENV := .venv/clients
 CLIENTS := $(VENV)/.installed
 BENCH := .venv/bench/.installed
+SAM := .venv/sam/.installed
 APPS := .venv/apps
+CDK := .venv/cdk
 FUZZTIME ?= 10s
 TESTTIMEOUT ?= 14m
 CROSS := linux/arm64 darwin/arm64 darwin/amd64
-.PHONY: help build run clients apps browser generate check-generated lint unit test fuzz bench bench-cold bench-scale bench-micro conformance terraform vuln cross clean
+.PHONY: help build run clients apps cdk browser generate check-generated lint unit test fuzz bench bench-cold bench-scale bench-micro conformance terraform vuln sam cross clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,15 +38,23 @@ $(CLIENTS): requirements-clients.txt
 	$(virtualenv)
 $(BENCH): test/bench/requirements.txt
 	$(virtualenv)
+$(SAM): test/sam/requirements.txt
+	$(virtualenv)
 
-.PHONY: $(APPS) chromium
+.PHONY: $(APPS) $(CDK) chromium
 $(APPS): # looks by itself what is there already
 	@PYTHON=$(PYTHON) test/apps/install $@
+$(CDK): # likewise
+	@test/cdk/install $@
 chromium:
 	@test/browser/install
 
 apps: $(APPS) ## Real applications, FastAPI to MCP, behind URLs and on their own servers: the same answers
 	$(GO) test -count 1 ./test/apps
+cdk: $(CLIENTS) $(CDK) ## An app of AWS CDK, bootstrapped and deployed by its own command line
+	$(GO) test -count 1 ./test/cdk
+sam: $(SAM) ## Serverless templates expanded by AWS's own translator and by furl: the same resources
+	$(GO) test -count 1 ./test/sam
 browser: chromium ## CORS in a real browser (Debian's Chromium, installed where there is none; CHROMIUM names another)
 	$(GO) test -count 1 ./test/browser
 
@@ -60,7 +70,7 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-unit: $(CLIENTS) $(APPS) chromium ## Every Go test, the scripts with the real clients among them, under the race detector
+unit: $(CLIENTS) $(SAM) $(APPS) $(CDK) chromium ## Every Go test, the scripts with the real clients among them, under the race detector
 	@set -o pipefail; $(GO) test -race -json -timeout $(TESTTIMEOUT) ./... | $(GO) run ./test/report
 
 test: FUZZTIME = 2s

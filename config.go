@@ -93,6 +93,9 @@ type Config struct {
 	// 6 MB of an answer, at least 1024. 0: as many as its client takes; AWS's is
 	// 2097152.
 	StreamRate int64
+	// MaxObject is the most that an object in an artefact bucket holds, in bytes.
+	// Default: 5 GiB.
+	MaxObject int64
 	// DrainTimeout is how long requests may take to finish at a stop.
 	// Default: 30 s.
 	DrainTimeout time.Duration
@@ -261,6 +264,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxEnvironments < 0 {
 		bad("max-environments", "\"%d\": want a positive number", c.MaxEnvironments)
+	}
+	if c.MaxObject < 0 {
+		bad("max-object-size", "\"%d\": want a positive number of bytes", c.MaxObject)
 	}
 	if c.StreamRate != 0 && c.StreamRate < minStreamRate {
 		bad("stream-rate", "\"%d\": want a number of bytes per second from %d on, or 0 for no limit", c.StreamRate, minStreamRate)

@@ -14,10 +14,12 @@ import (
 	"furl/internal/admin"
 	"furl/internal/authz"
 	"furl/internal/awsapi"
+	"furl/internal/cfn"
 	"furl/internal/cwlogs"
 	"furl/internal/iam"
 	"furl/internal/lambda"
 	"furl/internal/sigv4"
+	"furl/internal/ssm"
 	"furl/internal/sts"
 )
 
@@ -27,6 +29,8 @@ type controlServices struct {
 	iam    *iam.Service
 	sts    *sts.Service
 	logs   *cwlogs.Service
+	ssm    *ssm.Service
+	cfn    *cfn.Service
 	admin  *admin.Service
 }
 
@@ -40,22 +44,43 @@ type accessor interface {
 type control struct {
 	node     *Node
 	judge    *authz.Authorizer
+	server   *awsapi.Server
 	services map[string]accessor // by awsapi's service name
 }
 
-func (n *Node) newControl(judge *authz.Authorizer, s controlServices) (http.Handler, error) {
+func (n *Node) newControl(judge *authz.Authorizer, s controlServices) (*control, error) {
 	c := &control{node: n, judge: judge, services: map[string]accessor{
-		"lambda": s.lambda, "iam": s.iam, "sts": s.sts, "logs": s.logs, "furl": s.admin,
+		"lambda": s.lambda, "iam": s.iam, "sts": s.sts, "logs": s.logs, "ssm": s.ssm, "cloudformation": s.cfn, "furl": s.admin,
 	}}
-	return awsapi.NewServer(awsapi.Hooks{
+	var err error
+	c.server, err = awsapi.NewServer(awsapi.Hooks{
 		Precheck:     c.precheck,
 		Authenticate: c.authenticate,
 		Unsigned:     c.unsigned,
 		Authorize:    c.authorize,
 		Done:         c.record,
 		RequestID:    uuid.NewString,
-	}, lambda.Operations(s.lambda), iam.Operations(s.iam), sts.Operations(s.sts), cwlogs.Operations(s.logs), admin.Operations(s.admin))
+	}, lambda.Operations(s.lambda), iam.Operations(s.iam), sts.Operations(s.sts), cwlogs.Operations(s.logs), ssm.Operations(s.ssm), cfn.Operations(s.cfn), admin.Operations(s.admin))
+	return c, err
 }
+
+// invoke carries out an operation in the name of who began a stack's: it is
+// judged and recorded like one that came over the network. An error is an
+// *awsapi.Error.
+func (c *control) invoke(ctx context.Context, who authz.Identity, service, operation string, in any) (any, error) {
+	caller, err := c.judge.As(c.node.state.Snapshot(), who)
+	if err != nil || service == "iam" && !authz.MayManage(caller) {
+		return nil, awsapi.InvalidClientTokenID("The security token included in the request is invalid")
+	}
+	ctx = context.WithValue(authz.WithCaller(ctx, caller, who.Env(time.Now())), sourceKey{}, who.Source)
+	if service == "s3" {
+		return c.node.objects.Call(ctx, operation, in)
+	}
+	return c.server.Call(ctx, service, operation, in)
+}
+
+// sourceKey is of the ARN that an operation is carried out for.
+type sourceKey struct{}
 
 // scope says which signatures a service accepts. IAM and STS are global: their
 // clients sign for us-east-1 or for the region they are configured with.
@@ -140,11 +165,16 @@ func (c *control) record(ctx context.Context, op *awsapi.Operation, r *http.Requ
 		slog.String("request_id", awsapi.RequestID(ctx)),
 		slog.Int("status", status),
 		slog.Duration("duration", d),
-		slog.String("remote", r.RemoteAddr),
+	}
+	if source, ok := ctx.Value(sourceKey{}).(string); ok {
+		attrs = append(attrs, slog.String("stack", source))
+	}
+	if r != nil {
+		attrs = append(attrs, slog.String("remote", r.RemoteAddr))
 	}
 	if op != nil {
 		attrs = append(attrs, slog.String("operation", op.Service+":"+op.Name))
-	} else {
+	} else if r != nil {
 		attrs = append(attrs, slog.String("method", r.Method), slog.String("path", r.URL.Path))
 	}
 	if caller := authz.FromContext(ctx); caller.Principal.ARN != "" {

@@ -102,6 +102,30 @@ func TestLogsRunAsWritten(t *testing.T) {
 	}
 }
 
+// TestTemplatesRunAsWritten does the same for the guide to templates.
+func TestTemplatesRunAsWritten(t *testing.T) {
+	if _, err := furlBinary(); err != nil {
+		t.Fatal(err)
+	}
+	requireTools(t)
+	got := runTutorial(t, strings.ReplaceAll(blocksOf(t, "docs/howto/templates.md"), "python3.12", runtimeOf(t)))
+	for _, want := range []string{
+		"Hello from shop\n",
+		"  change    AWS::Lambda::Function         Shop [Environment]\n",
+		"Welcome from shop\n",
+		"stack shop unchanged\n",
+		`"UPDATE_COMPLETE"`,
+		"stack shop removed\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the guide's output lacks %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(got)
+	}
+}
+
 // runtimeOf is the runtime identifier of the python3 on PATH.
 func runtimeOf(t *testing.T) string {
 	t.Helper()

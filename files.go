@@ -29,6 +29,7 @@ const (
 	codeDir     = "code"
 	logsDir     = "logs"
 	workDir     = "work"
+	bodyDir     = "uploads"
 )
 
 // ServerInfo is what a running server says of itself in server.json in its

@@ -28,6 +28,7 @@ const (
 type handler struct {
 	urls      *dataplane.Server
 	api       http.Handler
+	objects   objectHandler
 	downloads *lambda.Downloads
 	domain    string
 	proxies   forwarded.Proxies
@@ -67,6 +68,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.urls.ServeHTTP(w, r)
 	case byPath:
 		h.urls.ServePath(w, r)
+	case h.objects.Handles(r):
+		h.objects.ServeHTTP(w, r)
 	case h.downloads.Handles(r):
 		h.downloads.ServeHTTP(w, r)
 	case h.isAPI(r):

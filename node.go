@@ -25,7 +25,9 @@ import (
 	"furl/internal/localca"
 	"furl/internal/logs"
 	"furl/internal/metrics"
+	"furl/internal/s3"
 	"furl/internal/sigv4"
+	"furl/internal/ssm"
 	"furl/internal/state"
 	"furl/internal/store/sqlite"
 	"furl/internal/sts"
@@ -42,11 +44,19 @@ type Node struct {
 	state *state.State
 	// sessions makes and knows temporary credentials.
 	sessions *authz.Sessions
-	blobs    *sqlite.Store
-	trees    *code.Cache
-	ca       *localca.Authority
-	logs     *logs.Log
-	pool     *environment.Pool
+	// parameters seals those that are secret.
+	parameters *state.Box
+	// stackSecrets seals what stacks know of their resources.
+	stackSecrets *state.Box
+	// control is the control plane, for what stacks do.
+	control *control
+	blobs   *sqlite.Store
+	// objects are the artefact buckets.
+	objects *s3.Service
+	trees   *code.Cache
+	ca      *localca.Authority
+	logs    *logs.Log
+	pool    *environment.Pool
 	// compiled is the code of functions in the form that starts fastest.
 	compiled *compiler
 	// runs is what functions run in, egress what they reach.
@@ -124,7 +134,7 @@ func (n *Node) openState(ctx context.Context) error {
 	dir := n.config.DataDir
 	st, err := sqlite.Open(ctx, dir, sqlite.Options{
 		Logger: n.config.Logger,
-		Names:  []string{serverFile, rootKeyFile, sealKeyFile, caDir, codeDir, logsDir, workDir, "config.toml"},
+		Names:  []string{serverFile, rootKeyFile, sealKeyFile, caDir, codeDir, logsDir, workDir, bodyDir, "config.toml"},
 	})
 	if err != nil {
 		return err
@@ -145,6 +155,12 @@ func (n *Node) openState(ctx context.Context) error {
 	}
 	n.onClose("state", n.state.Close)
 	if n.sessions, err = authz.NewSessions(seal, time.Now); err != nil {
+		return err
+	}
+	if n.parameters, err = state.NewBox(seal, "parameter"); err != nil {
+		return err
+	}
+	if n.stackSecrets, err = state.NewBox(seal, "stack"); err != nil {
 		return err
 	}
 	return n.bindAccount(ctx)
@@ -216,6 +232,9 @@ func (n *Node) openServices(ctx context.Context) error {
 	if err := n.openAsync(ctx, judge); err != nil {
 		return err
 	}
+	if err := n.openObjects(ctx, judge); err != nil {
+		return err
+	}
 	downloads := lambda.NewDownloads(n.blobs, n.info.Endpoint, time.Now)
 	functions := lambda.New(lambda.Options{
 		State:       n.state,
@@ -226,6 +245,7 @@ func (n *Node) openServices(ctx context.Context) error {
 		Region:      c.Region,
 		FunctionURL: n.front.functionURL,
 		CodeURL:     downloads.URL,
+		Object:      n.objectBlob,
 		Enqueued:    n.async.Load().Enqueued,
 		MayInvoke:   n.mayInvoke(judge),
 		Limits:      code.DefaultLimits(),
@@ -237,9 +257,12 @@ func (n *Node) openServices(ctx context.Context) error {
 	groups := cwlogs.New(cwlogs.Options{State: n.state, Logs: n.logs, Home: n.home(), Now: time.Now, Logger: c.Logger,
 		Draining: func() bool { return n.draining.Load() != nil }})
 	n.onClose("log groups", groups.Close)
+	stacks := n.newStacks(judge)
 	api, err := n.newControl(judge, controlServices{
+		cfn:    stacks,
 		lambda: functions,
 		logs:   groups,
+		ssm:    ssm.New(ssm.Options{Store: n.blobs, Box: n.parameters, Region: c.Region, Now: time.Now}),
 		iam:    iam.New(n.state, time.Now),
 		sts: sts.New(sts.Options{
 			State: n.state, Sessions: n.sessions, Authz: judge, Identities: identities, RootKey: n.rootKey.AccessKeyID, Logger: c.Logger, Now: time.Now,
@@ -254,12 +277,15 @@ func (n *Node) openServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := n.openStacks(ctx, stacks, api); err != nil {
+		return err
+	}
 	urls := dataplane.New(dataplane.Options{
 		Snapshot: n.state.Snapshot, Authz: judge, Invoke: n.pool.Invoke, Region: c.Region, Domain: c.Domain,
 		Access: c.Access, Answered: n.answered(), Logger: c.Logger, Now: time.Now,
 	})
 	h := &handler{
-		urls: urls, api: api, downloads: downloads, domain: c.Domain,
+		urls: urls, api: api.server, objects: n.objects, downloads: downloads, domain: c.Domain,
 		proxies: n.front.proxies, paths: !c.NoPathURLs, access: c.Access,
 	}
 	return n.front.prepare(h, n.ca, n.certNames())
@@ -365,9 +391,13 @@ func (n *Node) caDomains() []string {
 
 // certNames are the names that the server answers to over TLS.
 func (n *Node) certNames() []string {
-	return []string{
+	names := []string{
 		"*.lambda-url." + n.config.Region + "." + n.config.Domain,
 		"localhost",
 		"api." + n.config.Domain,
 	}
+	if n.config.Domain == "localhost" { // an authority for another domain may not sign for buckets
+		names = append(names, "s3.localhost", "*.s3.localhost")
+	}
+	return names
 }

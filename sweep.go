@@ -58,6 +58,10 @@ func (n *Node) sweep(ctx context.Context) {
 			layers[e.Record.CodeBlob] = true
 		}
 	}
+	if err := n.objects.Expire(ctx); err != nil && ctx.Err() == nil {
+		n.config.Logger.Warn("lifecycle rules could not be carried out", "err", err)
+	}
+	objects := n.objects.Uses()
 	used := func(sha string) bool { return layers[sha] || len(runtimes[sha]) > 0 }
 	// Compiled code goes with its package, and when no interpreter wants its form
 	// any more. An interpreter that cannot be asked may want it.
@@ -71,7 +75,7 @@ func (n *Node) sweep(ctx context.Context) {
 		})
 	}
 	n.compiled.forget()
-	if err := n.blobs.Sweep(ctx, used, sweepAge); err != nil && ctx.Err() == nil {
+	if err := n.blobs.Sweep(ctx, func(sha string) bool { return used(sha) || objects(sha) }, sweepAge); err != nil && ctx.Err() == nil {
 		n.config.Logger.Warn("old deployment packages could not be removed", "err", err)
 	}
 	if err := n.trees.Sweep(keep); err != nil {

@@ -25,7 +25,7 @@ type deployFlags struct {
 func addDeployFlags(cmd *cobra.Command) *deployFlags {
 	f := &deployFlags{given: cmd.Flags().Changed}
 	fs := cmd.Flags()
-	fs.StringVar(&f.name, "name", "", "`NAME` of the function (default the directory's or file's)")
+	fs.StringVar(&f.name, "name", "", "`NAME` of the function or stack (default the directory's or file's)")
 	fs.StringVar(&f.runtime, "runtime", "", "`RUNTIME`, for example python3.12, nodejs22.x or provided.al2023 (default guessed)")
 	fs.StringVar(&f.handler, "handler", "", "handler, `FILE.FUNCTION` without the file's ending (default guessed)")
 	fs.StringVar(&f.role, "role", "", "name or `ARN` of the role to run with (default "+standardRole+", made when missing)")
@@ -33,7 +33,7 @@ func addDeployFlags(cmd *cobra.Command) *deployFlags {
 	fs.IntVar(&f.timeout, "timeout", 0, "`SECONDS` that an invocation may take (default 3)")
 	fs.StringArrayVar(&f.env, "env", nil, "variable of the function, `NAME=VALUE`; may be repeated and replaces all that it had")
 	fs.BoolVar(&f.watch, "watch", false, "stay and deploy again whenever the code changes")
-	fs.BoolVar(&f.json, "json", false, "print JSON: FunctionName, FunctionArn, Runtime, Handler, CodeSha256, CodeSize, Action, FunctionUrl, AuthType")
+	fs.BoolVar(&f.json, "json", false, "print JSON: FunctionName, FunctionArn, Runtime, Handler, CodeSha256, CodeSize, Action, FunctionUrl, AuthType; of a template StackName, StackId, StackStatus, Action, Outputs")
 	completeFlag(cmd, "runtime", append(environment.ManagedRuntimes(), standardProvided)...)
 	return f
 }
@@ -84,20 +84,28 @@ func authTypes() []string {
 func newDeployCommand(a *app) *cobra.Command {
 	url := ""
 	cmd := &cobra.Command{
-		Use:   "deploy DIR|FILE",
-		Short: "Create or update a function on the running server",
+		Use:   "deploy DIR|FILE|TEMPLATE",
+		Short: "Create or update a function, or a template's stack, on the running server",
 		Long: `Create or update a function from a directory, a file, or a deployment package (.zip) on the
 server that runs. Of an existing function only what differs is changed; what no flag names
 stays as it is. A URL is made or changed with --url only. Prints the URL, or without one
-the function's ARN.`,
+the function's ARN.
+
+Of a CloudFormation or SAM template (.yaml, .yml, .json, .template) a stack is made or
+updated: code, layers and nested templates that it names on this machine are packed and
+kept in a bucket that furl makes, the capabilities that it needs are granted, and what was
+done to each resource is told. Prints the outputs.`,
 		Example: `  furl deploy examples/hello
   furl deploy examples/hello --name greeter --url AWS_IAM
   furl deploy app.zip --handler app.main --env STAGE=test --env COLOUR=green
-  furl deploy examples/hello --watch`,
-		Args: oneArg("a directory or file"),
+  furl deploy examples/hello --watch
+  furl deploy template.yaml --parameter Stage=test
+  furl deploy template.yaml --diff`,
+		Args: oneArg("a directory, file or template"),
 	}
 	target := addTargetFlags(cmd)
 	flags := addDeployFlags(cmd)
+	templates := addTemplateFlags(cmd)
 	cmd.Flags().StringVar(&url, "url", "", "`AUTH` type of the function's URL: NONE (open to everyone) or AWS_IAM (signed)")
 	completeFlag(cmd, "url", authTypes()...)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -106,6 +114,16 @@ the function's ARN.`,
 			if url, err = authType("url", url); err != nil {
 				return err
 			}
+		}
+		file, err := openTemplate(args[0])
+		if err != nil {
+			return err
+		}
+		if file != nil {
+			return a.runDeployTemplate(cmd, target, templates, flags, file)
+		}
+		if err := refuseFlags(cmd, "functions", "parameter", "diff"); err != nil {
+			return err
 		}
 		s, err := flags.spec(args[0], url, url)
 		if err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -108,6 +110,7 @@ func (a *app) clientVariables(ctx context.Context, flags given) (variables, erro
 		}
 	}
 	return append(vars,
+		variable{name: "AWS_ENDPOINT_URL_S3", value: objectEndpoint(info.Endpoint)},
 		variable{name: "AWS_REGION", value: info.Region},
 		variable{name: "AWS_DEFAULT_REGION", value: info.Region},
 		// Live Tail would otherwise be asked of a host "stream-" before the endpoint's.
@@ -115,7 +118,23 @@ func (a *app) clientVariables(ctx context.Context, flags given) (variables, erro
 		variable{name: "AWS_CA_BUNDLE", value: info.CABundle},
 		variable{name: "REQUESTS_CA_BUNDLE", value: info.CABundle},
 		variable{name: "CURL_CA_BUNDLE", value: info.CABundle},
+		// Node.js, which the CDK runs on, has its own list and takes what is to be added.
+		variable{name: "NODE_EXTRA_CA_CERTS", value: info.CACert},
 	), nil
+}
+
+// objectEndpoint is the address for S3. It is an IP address, with which clients put buckets into the path: not every system
+// can resolve the names that they make of a host name. It is TLS where the certificate is for the address, since the
+// policies of many buckets, those of the CDK for one, refuse requests without it.
+func objectEndpoint(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return endpoint
+	}
+	if ip := net.ParseIP(u.Hostname()); ip != nil && (ip.Equal(net.IPv4(127, 0, 0, 1)) || ip.Equal(net.IPv6loopback)) {
+		u.Scheme = "https"
+	}
+	return u.String()
 }
 
 // shellForms are the forms of a variable by shell.

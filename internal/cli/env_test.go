@@ -24,7 +24,7 @@ func pretend(t *testing.T, bundle string, key bool) (environ []string, endpoint 
 	t.Cleanup(func() { l.Close() })
 	endpoint = "http://" + l.Addr().String()
 	info, err := json.Marshal(map[string]any{
-		"pid": os.Getpid(), "endpoint": endpoint, "account": "000000000000", "region": "eu-west-1", "domain": "localhost", "caBundle": bundle,
+		"pid": os.Getpid(), "endpoint": endpoint, "account": "000000000000", "region": "eu-west-1", "domain": "localhost", "caBundle": bundle, "caCert": bundle,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +46,7 @@ func expected(endpoint, bundle string) map[string]string {
 		"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7+DENG",
 		"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
 		"AWS_CA_BUNDLE": bundle, "REQUESTS_CA_BUNDLE": bundle, "CURL_CA_BUNDLE": bundle,
+		"AWS_ENDPOINT_URL_S3": strings.Replace(endpoint, "http:", "https:", 1), "NODE_EXTRA_CA_CERTS": bundle,
 	}
 }
 

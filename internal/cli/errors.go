@@ -102,3 +102,9 @@ func isCode(err error, codes ...string) bool {
 	}
 	return false
 }
+
+// isStatus reports whether an error is an answer with an HTTP status.
+func isStatus(err error, status int) bool {
+	e, ok := errors.AsType[*awsapi.Error](err)
+	return ok && e.Status == status
+}

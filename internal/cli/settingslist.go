@@ -111,6 +111,8 @@ func allSettings() []*setting {
 			set: setMaxEnvironments, show: func(s *settings) any { return s.MaxEnvironments }},
 		{name: "stream-rate", arg: "BYTES", usage: "most bytes per second that a function streams after the first 6 MB of an answer; AWS has 2097152", standard: "0: no limit",
 			set: setStreamRate, show: func(s *settings) any { return s.StreamRate }},
+		{name: "max-object-size", arg: "BYTES", usage: "most bytes that an object in an artefact bucket holds", standard: "5368709120",
+			set: setMaxObject, show: func(s *settings) any { return s.MaxObject }},
 		{name: "drain-timeout", arg: "TIME", usage: "how long requests may take to finish when the server stops, for example 10s", standard: "30s",
 			set: setDrainTimeout, show: func(s *settings) any { return s.DrainTimeout.String() }},
 		{name: "log-format", arg: "FORMAT", usage: "form of the log on stderr: text or json", standard: "text on a terminal, else json",
@@ -235,6 +237,15 @@ func setMaxEnvironments(s *settings, values []string) error {
 	if s.MaxEnvironments, err = strconv.Atoi(v); err != nil || s.MaxEnvironments < 1 {
 		return fmt.Errorf("%q: want a number from 1 on", v)
 	}
+	return nil
+}
+
+func setMaxObject(s *settings, values []string) error {
+	n, err := strconv.ParseInt(values[0], 10, 64)
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q: want a positive number of bytes", values[0])
+	}
+	s.MaxObject = n
 	return nil
 }
 

@@ -21,9 +21,11 @@ import (
 	"furl"
 	"furl/internal/admin"
 	"furl/internal/awsapi"
+	"furl/internal/cfn"
 	"furl/internal/iam"
 	"furl/internal/lambda"
 	"furl/internal/sigv4"
+	"furl/internal/sts"
 )
 
 const defaultRegion = "us-east-1"
@@ -41,6 +43,9 @@ type clients struct {
 	info   furl.ServerInfo
 	lambda *lambda.Client
 	iam    *iam.Client
+	sts    *sts.Client
+	cfn    *cfn.Client
+	s3     *bucketClient
 	furl   *admin.Client
 }
 
@@ -108,11 +113,17 @@ func (a *app) newClientsAs(info furl.ServerInfo, creds sigv4.Credentials) (*clie
 			return nil
 		},
 	}
-	c := &clients{info: info}
+	c := &clients{info: info, s3: &bucketClient{config}}
 	if c.lambda, err = lambda.NewClient(config); err != nil {
 		return nil, err
 	}
 	if c.iam, err = iam.NewClient(config); err != nil {
+		return nil, err
+	}
+	if c.sts, err = sts.NewClient(config); err != nil {
+		return nil, err
+	}
+	if c.cfn, err = cfn.NewClient(config); err != nil {
 		return nil, err
 	}
 	if c.furl, err = admin.NewClient(config); err != nil {
