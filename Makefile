@@ -7,12 +7,13 @@ VENV := .venv/clients
 CLIENTS := $(VENV)/.installed
 BENCH := .venv/bench/.installed
 SAM := .venv/sam/.installed
+SAMCLI := .venv/samcli/.installed
 APPS := .venv/apps
 CDK := .venv/cdk
 FUZZTIME ?= 10s
 TESTTIMEOUT ?= 14m
 CROSS := linux/arm64 darwin/arm64 darwin/amd64
-.PHONY: help build run clients apps cdk browser generate check-generated lint unit test fuzz bench bench-cold bench-scale bench-micro conformance terraform vuln sam cross clean
+.PHONY: help build run clients apps cdk browser generate check-generated lint unit test fuzz bench bench-cold bench-scale bench-stacks bench-micro conformance terraform vuln sam samcli cross clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +41,8 @@ $(BENCH): test/bench/requirements.txt
 	$(virtualenv)
 $(SAM): test/sam/requirements.txt
 	$(virtualenv)
+$(SAMCLI): test/samcli/requirements.txt
+	$(virtualenv)
 
 .PHONY: $(APPS) $(CDK) chromium
 $(APPS): # looks by itself what is there already
@@ -53,6 +56,8 @@ apps: $(APPS) ## Real applications, FastAPI to MCP, behind URLs and on their own
 	$(GO) test -count 1 ./test/apps
 cdk: $(CLIENTS) $(CDK) ## An app of AWS CDK, bootstrapped and deployed by its own command line
 	$(GO) test -count 1 ./test/cdk
+samcli: $(CLIENTS) $(SAMCLI) ## A serverless application, built and deployed by AWS's SAM CLI
+	$(GO) test -count 1 ./test/samcli
 sam: $(SAM) ## Serverless templates expanded by AWS's own translator and by furl: the same resources
 	$(GO) test -count 1 ./test/sam
 browser: chromium ## CORS in a real browser (Debian's Chromium, installed where there is none; CHROMIUM names another)
@@ -70,7 +75,7 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-unit: $(CLIENTS) $(SAM) $(APPS) $(CDK) chromium ## Every Go test, the scripts with the real clients among them, under the race detector
+unit: $(CLIENTS) $(SAM) $(SAMCLI) $(APPS) $(CDK) chromium ## Every Go test, the scripts with the real clients among them, under the race detector
 	@set -o pipefail; $(GO) test -race -json -timeout $(TESTTIMEOUT) ./... | $(GO) run ./test/report
 
 test: FUZZTIME = 2s
@@ -92,6 +97,9 @@ bench-cold: build $(BENCH) ## Cold starts, memory and leaks of sandboxes, warm b
 
 bench-scale: build ## A thousand to a hundred thousand functions with URLs: start-up, memory, making one more, look-up
 	$(GO) run ./test/bench/scale -furl bin/furl $(BENCHFLAGS)
+
+bench-stacks: build ## A hundred to five hundred stacks of ten resources: making and deleting one more, start-up, memory
+	$(GO) run ./test/bench/stacks -furl bin/furl $(BENCHFLAGS)
 
 bench-micro: ## The benchmarks beside the code, for benchstat
 	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./internal/...

@@ -182,20 +182,11 @@ func (s *Service) changeSet(ctx context.Context, stackName *string, nameOrID str
 
 // changeSetByID is the change set of an id, nil where there is none.
 func (s *Service) changeSetByID(ctx context.Context, id string) *stack.ChangeSet {
-	name, ok := stack.IsChangeSetID(id)
-	if !ok {
+	c, err := s.runner.ChangeSetByID(ctx, id)
+	if err != nil || c == nil || !strings.HasPrefix(c.ID, s.arn(account(ctx), "")) {
 		return nil
 	}
-	all, err := s.runner.Stacks(ctx, account(ctx), s.region)
-	if err != nil {
-		return nil
-	}
-	for _, st := range all {
-		if c, err := s.runner.ChangeSet(ctx, st.ID, name); err == nil && c != nil && c.ID == id {
-			return c
-		}
-	}
-	return nil
+	return c
 }
 
 // changesOnPage is how many changes an answer has.

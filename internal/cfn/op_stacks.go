@@ -293,10 +293,10 @@ func (s *Service) DeleteStack(ctx context.Context, in *DeleteStackInput) error {
 			now.OnFailure = "DELETE"
 			return nil
 		})
-		if err == nil {
-			s.runner.CancelUpdate(st.ID)
+		if err != nil || s.runner.CancelUpdate(st.ID) {
+			return err
 		}
-		return err
+		return s.DeleteStack(ctx, in) // it has just ended
 	case len(in.RetainResources) > 0 && st.Status != stack.DeleteFailed:
 		return invalid("Invalid operation on stack [%s]. When you delete a stack, specify which resources to retain only when the stack is in the DELETE_FAILED state.", st.ID)
 	}

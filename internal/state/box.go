@@ -35,7 +35,9 @@ func NewBox(sealKey []byte, purpose string) (*Box, error) {
 
 // Seal encrypts plain for its owner, usually the key of the record that it goes to: what is sealed for one owner does
 // not open for another.
-func (b *Box) Seal(plain []byte, owner string) []byte { return b.aead.Seal(nil, nil, plain, []byte(owner)) }
+func (b *Box) Seal(plain []byte, owner string) []byte {
+	return b.aead.Seal(nil, nil, plain, []byte(owner))
+}
 
 // Open is the inverse of Seal.
 func (b *Box) Open(sealed []byte, owner string) ([]byte, error) {

@@ -59,3 +59,25 @@ func streamOf(round int, server string, took time.Duration) streamSample {
 	first := []time.Duration{took / 20, took / 20}
 	return streamSample{round, server, 1, measure.StreamMeasurement{First: first, Took: took, CPU: took}}
 }
+
+func TestNoiseRows(t *testing.T) {
+	var all []noiseSample
+	for round := range 3 {
+		slow := time.Duration(round + 1)
+		for i, name := range neighbours {
+			all = append(all, noiseSample{round, name, 1, []time.Duration{slow * time.Millisecond, time.Duration(i+1) * slow * time.Millisecond}, 100, 5 * float64(i)})
+		}
+	}
+	rows := noiseRows([]measure.Step{{Connections: 1}}, all)
+	if got := rows[2]; got.Min != 1000 || got.P99 != 9000 || got.MedianRatio != 1.5 || got.Written != 10 || got.PerSecond != 100 {
+		t.Errorf("%+v", got)
+	}
+	var out strings.Builder
+	if err := (&report{Noise: rows}).table(&out); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(out.String(), "\n")
+	if row := strings.Join(strings.Fields(lines[3]), " "); row != "1 logs 10 MB/s 10.0 100 1000 3000 9000 1.50 1.50" {
+		t.Errorf("row %q", row)
+	}
+}

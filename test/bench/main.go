@@ -2,8 +2,8 @@
 // granian: requests per second, latency and CPU per request. All servers stay up and take turns, round after round, so
 // that a noisy moment of the machine falls on all of them; what travels from machine to machine is the ratios, and CPU
 // per request before requests per second. After that it measures streamed answers beside those of uvicorn and granian:
-// how much passes through, and when the first byte is there. Cold starts, memory and what isolation costs are
-// test/bench/cold's.
+// how much passes through, and when the first byte is there. At last it measures requests beside another function that
+// logs much. Cold starts, memory and what isolation costs are test/bench/cold's.
 //
 //	go run ./test/bench -furl bin/furl -python .venv/bench/bin/python [-short] [-json]
 package main
@@ -66,6 +66,11 @@ func run(args []string, out io.Writer) error {
 			return err
 		}
 	}
+	if slices.Contains(strings.Split(o.sections, ","), "noise") && o.furl != "" {
+		if r.Noise, err = noise(ctx, o, work); err != nil {
+			return err
+		}
+	}
 	if o.json {
 		return r.json(out)
 	}
@@ -115,7 +120,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.furl, "furl", "bin/furl", "the furl binary; empty leaves furl out")
 	flags.StringVar(&o.python, "python", ".venv/bench/bin/python", "interpreter that has gunicorn, uvicorn and granian")
 	flags.StringVar(&o.node, "node", "/usr/bin/node", "Node.js, for its streams; left out where there is none")
-	flags.StringVar(&o.sections, "sections", "warm,stream", "what to measure")
+	flags.StringVar(&o.sections, "sections", "warm,stream,noise", "what to measure")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	flags.IntVar(&o.rounds, "rounds", 7, "how often each server takes its turn")
 	flags.StringVar(&o.only, "only", "", "comma-separated names of the servers to run (default all)")

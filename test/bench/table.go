@@ -35,6 +35,7 @@ type report struct {
 	Warm       []warmRow       `json:"warm,omitempty"`
 	Throughput []throughputRow `json:"throughput,omitempty"`
 	FirstByte  []firstByteRow  `json:"firstByte,omitempty"`
+	Noise      []noiseRow      `json:"noise,omitempty"`
 }
 
 // warmRow has the medians over the rounds, and the median of each round's ratio to an anchor: a ratio within a round
@@ -99,6 +100,7 @@ func (r *report) table(w io.Writer) error {
 		fmt.Fprintln(tw)
 	}
 	r.streamTables(tw)
+	r.noiseTable(tw)
 	return tw.Flush()
 }
 

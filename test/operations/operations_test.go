@@ -15,12 +15,13 @@ import (
 
 	"furl"
 	"furl/internal/awsapi"
+	"furl/internal/cfn"
 	"furl/internal/cwlogs"
 	"furl/internal/environment"
 	"furl/internal/iam"
 	"furl/internal/lambda"
-	"furl/internal/ssm"
 	"furl/internal/oidc/oidctest"
+	"furl/internal/ssm"
 	"furl/internal/sts"
 )
 
@@ -66,7 +67,7 @@ func TestSequences(t *testing.T) {
 func served(t *testing.T) string {
 	t.Helper()
 	names := map[string][]string{}
-	for _, s := range []awsapi.Service{lambda.Operations(nil), iam.Operations(nil), sts.Operations(nil), cwlogs.Operations(nil), ssm.Operations(nil)} {
+	for _, s := range []awsapi.Service{lambda.Operations(nil), iam.Operations(nil), sts.Operations(nil), cwlogs.Operations(nil), ssm.Operations(nil), cfn.Operations(nil)} {
 		for _, o := range s.Operations {
 			names[s.Name] = append(names[s.Name], o.Name)
 		}

@@ -14,6 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import cases_cloudformation
 import cases_iam
 import cases_lambda
 import cases_logs
@@ -21,7 +22,8 @@ import cases_ssm
 import cases_sts
 import raw
 
-TITLES = {"lambda": "Lambda", "iam": "IAM", "sts": "STS", "logs": "CloudWatch Logs", "ssm": "Systems Manager"}
+TITLES = {"lambda": "Lambda", "iam": "IAM", "sts": "STS", "logs": "CloudWatch Logs", "ssm": "Systems Manager",
+          "cloudformation": "CloudFormation"}
 # What a violated model is called, by service; Lambda checks some of it itself.
 INVALID = {
     "lambda": {"ValidationException", "InvalidParameterValueException", "InvalidRequestContentException"},
@@ -29,6 +31,7 @@ INVALID = {
     "sts": {"ValidationError"},
     "logs": {"InvalidParameterException", "ValidationException"},
     "ssm": {"ValidationException"},
+    "cloudformation": {"ValidationError"},
 }
 DENIED = {"AccessDenied", "AccessDeniedException"}
 
@@ -264,7 +267,8 @@ def main():
 
     suites, failures = [], []
     only = os.environ.get("ONLY")
-    for service, module in (("iam", cases_iam), ("sts", cases_sts), ("lambda", cases_lambda), ("logs", cases_logs), ("ssm", cases_ssm)):
+    for service, module in (("iam", cases_iam), ("sts", cases_sts), ("lambda", cases_lambda), ("logs", cases_logs), ("ssm", cases_ssm),
+                            ("cloudformation", cases_cloudformation)):
         if only and only != service:
             continue
         suite = Suite(service, clients(service))

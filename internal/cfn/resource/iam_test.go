@@ -353,10 +353,14 @@ func TestParameter(t *testing.T) {
 		t.Errorf("%+v %+v", got.Parameter, tags)
 	}
 	i.delete("AWS::SSM::Parameter", "/app/v", second)
+	untagged := i.request("T", map[string]any{"Name": "tagged", "Type": "String", "Value": "1", "Tags": map[string]any{"k": "v"}})
+	untagged.Tags = nil // of the stack
+	_, err := resource.Lookup("AWS::SSM::Parameter").Create(t.Context(), untagged)
+	ok(t, err)
 	if id := i.create("AWS::SSM::Parameter", "Q", map[string]any{"Type": "StringList", "Value": "a,b"}).PhysicalID; id != "CFN-Q-ABCDEFGHIJKL" {
 		t.Error(id)
 	}
-	_, err := resource.Lookup("AWS::SSM::Parameter").Create(t.Context(), i.request("S", map[string]any{"Type": "SecureString", "Value": "x"}))
+	_, err = resource.Lookup("AWS::SSM::Parameter").Create(t.Context(), i.request("S", map[string]any{"Type": "SecureString", "Value": "x"}))
 	if err == nil || err.Error() != "SSM Parameters of type SecureString cannot be created using CloudFormation" {
 		t.Error(err)
 	}

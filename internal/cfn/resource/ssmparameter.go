@@ -94,7 +94,8 @@ func parameterResult(r *Request, name string) *Result {
 
 // parameterTags are a parameter's tags: the property is a map, not a list as elsewhere.
 func parameterTags(properties map[string]any, stack map[string]string) []ssm.Tag {
-	all := ownTags(nil, stack)
+	all := map[string]string{}
+	maps.Copy(all, ownTags(nil, stack))
 	own, _ := properties["Tags"].(map[string]any)
 	for key, v := range own {
 		all[key] = fmt.Sprint(v)

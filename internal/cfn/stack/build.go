@@ -165,7 +165,7 @@ func (x *run) bring(ctx context.Context, p *plan, id string, needs []string) err
 		x.policies(res, r)
 		return x.make(ctx, p, res, target, CreateInProgress, "")
 	case res.Type == r.Type && x.replaces(res, target) && namesItself(res, target):
-		return x.refuse(ctx, res, r, needs, fmt.Errorf(
+		return x.refuse(ctx, res, r, needs, refusal(
 			"CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %s and update the stack again.", res.Now.PhysicalID))
 	case res.Type != r.Type || x.replaces(res, target):
 		return x.make(ctx, p, res, target, UpdateInProgress, "Requested update requires the creation of a new physical resource; hence creating one.")

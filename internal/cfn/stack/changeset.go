@@ -31,6 +31,9 @@ type ChangeSet struct {
 	Changes    json.RawMessage `json:"changes,omitempty"`
 }
 
+// changeSetIDKey leads from the id of a change set to its stack.
+func changeSetIDKey(id string) string { return "cf/d/" + uuidOf(id) }
+
 func changeSetKey(stackID, name string) string { return "cf/c/" + uuidOf(stackID) + "/" + name }
 
 // SaveChangeSet writes a change set. One of that name that is there is replaced only if replace allows it.
@@ -42,7 +45,7 @@ func (r *Runner) SaveChangeSet(ctx context.Context, c *ChangeSet, replace bool) 
 	if err != nil {
 		return err
 	}
-	t := store.Txn{If: []store.Cond{{Key: stackKey(c.StackID), Rev: store.Exists}}, Do: []store.Op{op}}
+	t := store.Txn{If: []store.Cond{{Key: stackKey(c.StackID), Rev: store.Exists}}, Do: []store.Op{op, {Key: changeSetIDKey(c.ID), Val: []byte(c.StackID)}}}
 	if !replace {
 		t.If = append(t.If, store.Cond{Key: key, Rev: store.Absent})
 	}
@@ -70,6 +73,23 @@ func (r *Runner) openChangeSet(rec store.Rec) (*ChangeSet, error) {
 	return c, nil
 }
 
+// ChangeSetByID is the change set of an id, nil where there is none.
+func (r *Runner) ChangeSetByID(ctx context.Context, id string) (*ChangeSet, error) {
+	name, ok := IsChangeSetID(id)
+	if !ok {
+		return nil, nil
+	}
+	rec, err := r.get(ctx, changeSetIDKey(id))
+	if err != nil || rec.Rev == store.Absent {
+		return nil, err
+	}
+	c, err := r.ChangeSet(ctx, string(rec.Val), name)
+	if c != nil && c.ID != id {
+		return nil, err // another has its name by now
+	}
+	return c, err
+}
+
 // ChangeSets are those of a stack, by name.
 func (r *Runner) ChangeSets(ctx context.Context, stackID string) ([]*ChangeSet, error) {
 	var all []*ChangeSet
@@ -90,7 +110,7 @@ func (r *Runner) DropChangeSets(ctx context.Context, stackID string, drop func(*
 	var ops []store.Op
 	for _, c := range all {
 		if drop(c) {
-			ops = append(ops, store.Op{Key: changeSetKey(stackID, c.Name)})
+			ops = append(ops, store.Op{Key: changeSetKey(stackID, c.Name)}, store.Op{Key: changeSetIDKey(c.ID)})
 		}
 	}
 	if len(ops) == 0 {

@@ -159,8 +159,7 @@ func (x *run) deleteDoomed(ctx context.Context, res *Resource, leave bool) error
 		g := res.Doomed[0]
 		if !leave && !g.Retain {
 			if err := x.remove(ctx, res, &g); err != nil {
-				x.mark(res, status, reason)
-				return err
+				return x.notRemoved(ctx, res, status, reason, err)
 			}
 		}
 		x.mark(res, DeleteComplete, "")
@@ -175,6 +174,18 @@ func (x *run) deleteDoomed(ctx context.Context, res *Resource, leave bool) error
 		}
 	}
 	return nil
+}
+
+// notRemoved has a resource that lives be what it was, though one that it replaced cannot be deleted.
+func (x *run) notRemoved(ctx context.Context, res *Resource, status Status, reason string, err error) error {
+	if _, refused := err.(*failure); !refused || res.Now.PhysicalID == "" {
+		return err
+	}
+	x.mark(res, status, reason)
+	if err := x.commit(ctx, write{resource: res}); err != nil {
+		return err
+	}
+	return err
 }
 
 // undo gives the resources that an update changed back what they were.

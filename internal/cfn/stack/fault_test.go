@@ -260,7 +260,7 @@ func TestEnds(t *testing.T) {
 			steps := f.run(w)
 			f.check(w)
 			for at := 1; at <= steps && !t.Failed(); at++ { // the first all, then befores and afters in turn
-				if at > 12 && at%7 != 0 {
+				if at > 10 && at%11 != 0 {
 					continue
 				}
 				w := start.copied(t)
@@ -279,7 +279,7 @@ func TestEndsAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			start := f.before(t)
-			for each := 5; each < 60 && !t.Failed(); each += 6 {
+			for each := 5; each < 60 && !t.Failed(); each += 9 {
 				w := start.copied(t)
 				var ends []int
 				for i := range 12 {

@@ -106,7 +106,8 @@ func (d Definition) same(other Definition) bool {
 }
 
 // The keys: cf/s/ACCOUNT/REGION/UUID is a stack, cf/n/ACCOUNT/REGION/NAME the id of the living one of a name,
-// cf/r/UUID/LOGICAL a resource, cf/e/UUID/NUMBER an event, cf/x/ACCOUNT/REGION/NAME an export.
+// cf/r/UUID/LOGICAL a resource, cf/e/UUID/NUMBER an event, cf/c/UUID/NAME a change set, cf/d/UUID the stack of the change set of
+// that id, cf/x/ACCOUNT/REGION/NAME an export.
 
 func stackKey(id string) string {
 	p := strings.SplitN(id, ":", 6)

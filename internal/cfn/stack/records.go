@@ -102,6 +102,8 @@ type Stack struct {
 	Retain []string `json:"retain,omitempty"`
 
 	Events int `json:"events"` // how many there were
+	// LastEvent is the time of the last one: each is later than the one before, by what clients can see.
+	LastEvent time.Time `json:"lastEvent,omitzero"`
 	// Imports are the names of the exports that the stack uses.
 	Imports []string `json:"imports,omitempty"`
 }

@@ -159,8 +159,7 @@ func (x *run) operations(s *Stack, w write) ([]store.Op, error) {
 	}
 	ops := slices.Clone(w.more)
 	for _, e := range w.events {
-		s.Events++
-		op, err := put(eventKey(s.ID, s.Events), e)
+		op, err := s.tell(e)
 		if err != nil {
 			return nil, err
 		}

@@ -118,8 +118,11 @@ func (r *Runner) old(s *Stack) bool {
 
 // prune forgets a deleted stack.
 func (r *Runner) prune(ctx context.Context, s *Stack) error {
+	if err := r.DropChangeSets(ctx, s.ID, func(*ChangeSet) bool { return true }); err != nil {
+		return err
+	}
 	_, err := r.store.Commit(ctx, store.Txn{Do: []store.Op{
-		{Key: stackKey(s.ID)}, {Key: resourceKey(s.ID, ""), Prefix: true}, {Key: changeSetKey(s.ID, ""), Prefix: true}, {Key: "cf/e/" + uuidOf(s.ID) + "/", Prefix: true},
+		{Key: stackKey(s.ID)}, {Key: resourceKey(s.ID, ""), Prefix: true}, {Key: "cf/e/" + uuidOf(s.ID) + "/", Prefix: true},
 	}})
 	return err
 }
@@ -193,8 +196,7 @@ func (r *Runner) alter(ctx context.Context, id string, change func(*Stack) (reas
 		}
 		var ops []store.Op
 		if s.Status != before {
-			s.Events++
-			event, err := put(eventKey(id, s.Events), s.event(r.o.Now(), reason))
+			event, err := s.tell(s.event(r.o.Now(), reason))
 			if err != nil {
 				return nil, err
 			}
@@ -210,6 +212,16 @@ func (r *Runner) alter(ctx context.Context, id string, change func(*Stack) (reas
 		}
 		return s, err
 	}
+}
+
+// tell adds an event to those of the stack.
+func (s *Stack) tell(e *Event) (store.Op, error) {
+	if next := s.LastEvent.Add(time.Millisecond); e.Time.Before(next) {
+		e.Time = next
+	}
+	s.Events++
+	s.LastEvent = e.Time
+	return put(eventKey(s.ID, s.Events), e)
 }
 
 // event is one of the stack itself.

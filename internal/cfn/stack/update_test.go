@@ -186,6 +186,52 @@ func TestCancelUpdate(t *testing.T) {
 	w.same("there", w.cloud.ids(), []string{"a", "b", "c"})
 }
 
+// TestCancelIsKept has a server end after an update was cancelled: the next one does not go on with the update.
+func TestCancelIsKept(t *testing.T) {
+	w := newWorld(t)
+	s := w.create("s", chain)
+	w.runner.Close()
+	ends := newFuse(0)
+	w.open(ends)
+	w.cloud.hold = func(call string) {
+		if call == "create D" {
+			w.runner.CancelUpdate(s.ID)
+			ends.mu.Lock()
+			ends.at = ends.steps + 2
+			ends.mu.Unlock()
+		}
+	}
+	w.start(s.ID, stack.UpdateInProgress, next(all))
+	<-ends.blown
+	w.runner.Close()
+	w.cloud.hold = nil
+	w.cloud.log()
+	w.open(newFuse(0))
+	w.is(w.wait(s.ID), stack.UpdateRollbackComplete)
+	w.same("there", w.cloud.ids(), []string{"a", "b", "c"})
+	if calls := w.cloud.log(); slices.Contains(calls, "create E") {
+		t.Errorf("calls %v", calls)
+	}
+}
+
+// TestCleanUpFails has what an update replaced not be deleted, until a later operation succeeds.
+func TestCleanUpFails(t *testing.T) {
+	w := newWorld(t)
+	s := w.create("s", chain)
+	w.cloud.fail("delete A")
+	body := changed(`"Name":"a"`, `"Name":"a2"`)
+	w.is(w.update(s.ID, body), stack.UpdateComplete)
+	w.same("there", w.cloud.ids(), []string{"a", "a2", "b", "c"})
+	if got := w.resource(s.ID, "A").Status; got != stack.UpdateComplete {
+		t.Errorf("A is %s", got)
+	}
+	w.is(w.delete(s.ID), stack.DeleteFailed)
+	w.same("there", w.cloud.ids(), []string{"a", "a2"})
+	w.cloud.fail()
+	w.is(w.delete(s.ID), stack.DeleteComplete)
+	w.same("there", w.cloud.ids(), nil)
+}
+
 func TestDelete(t *testing.T) {
 	w := newWorld(t)
 	s := w.create("s", chain)
