@@ -375,6 +375,9 @@ func (s *Service) RollbackStack(ctx context.Context, in *RollbackStackInput) (*R
 			return nil, err
 		}
 		_, err = s.runner.Begin(ctx, st.ID, func(now *stack.Stack) error {
+			if now.Status != stack.CreateFailed {
+				return invalid("Stack:%s is in %s state and can not be rolled back.", now.ID, now.Status)
+			}
 			now.Status, now.Who, now.Token = stack.RollbackInProgress, who, value(in.ClientRequestToken)
 			return nil
 		})

@@ -117,7 +117,7 @@ func (x *run) build(ctx context.Context, p *plan) (failed []string, err error) {
 	}
 	wanted := p.wanted()
 	needs := func(id string) []string { return p.template.Needs(&p.scope, p.template.Resources[id]) }
-	return walk(wanted, needs, x.r.o.Parallel, func() bool { return x.stopped() != "" }, func(id string) error {
+	return walk(wanted, needs, x.r.o.Parallel, func(failed []string) bool { return len(failed) > 0 || x.stopped() != "" }, func(id string) error {
 		return x.bring(ctx, p, id, needs(id))
 	})
 }
@@ -191,7 +191,7 @@ func (x *run) settle(ctx context.Context, p *plan) ([]string, error) {
 			open = append(open, id)
 		}
 	}
-	return each(open, x.r.o.Parallel, func(id string) error { return x.resume(ctx, p, x.resource(id)) })
+	return walk(open, func(string) []string { return nil }, x.r.o.Parallel, never, func(id string) error { return x.resume(ctx, p, x.resource(id)) })
 }
 
 // resume takes a step again that may have been taken.

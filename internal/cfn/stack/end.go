@@ -55,18 +55,26 @@ func (x *run) forgetNames(ctx context.Context) (ops []store.Op, when []store.Con
 	s := x.s()
 	ops = []store.Op{{Key: nameKey(s.Account, s.Region, s.Name)}}
 	for _, o := range s.Outputs {
-		if o.Export != "" {
-			ops = append(ops, store.Op{Key: exportKey(s.Account, s.Region, o.Export)})
+		if o.Export == "" {
+			continue
+		}
+		rec, e, err := x.r.export(ctx, s.Account, s.Region, o.Export)
+		if err != nil {
+			return nil, nil, err
+		}
+		if e != nil { // and nobody has begun to use it
+			key := exportKey(s.Account, s.Region, o.Export)
+			ops, when = append(ops, store.Op{Key: key}), append(when, store.Cond{Key: key, Rev: rec.Rev})
 		}
 	}
-	more, when, _, err := x.importing(ctx, nil)
-	return append(ops, more...), when, err
+	more, conds, _, err := x.importing(ctx, nil)
+	return append(ops, more...), append(when, conds...), err
 }
 
 // deleteAll deletes every resource, each after those that need it, but for the ones that are to be left.
 func (x *run) deleteAll(ctx context.Context, leave []string) ([]string, error) {
 	ids := x.ids()
-	return walk(ids, backwards(ids, x.needsOf), x.r.o.Parallel, func() bool { return false }, func(id string) error {
+	return walk(ids, backwards(ids, x.needsOf), x.r.o.Parallel, never, func(id string) error {
 		return x.deleteWhole(ctx, x.resource(id), slices.Contains(leave, id))
 	})
 }
@@ -132,7 +140,7 @@ func (x *run) remove(ctx context.Context, res *Resource, g *Generation) error {
 	t := x.typeOf(g.Type)
 	var err error
 	if t == nil {
-		err = fmt.Errorf("this version of furl does not know the type %s", g.Type)
+		err = unknown(g.Type)
 	} else {
 		err = t.Delete(ctx, x.request(res.LogicalID, g))
 	}
@@ -191,7 +199,7 @@ func (x *run) notRemoved(ctx context.Context, res *Resource, status Status, reas
 // undo gives the resources that an update changed back what they were.
 func (x *run) undo(ctx context.Context) error {
 	ids := x.ids()
-	failed, err := walk(ids, x.needsOf, x.r.o.Parallel, func() bool { return false }, func(id string) error {
+	failed, err := walk(ids, x.needsOf, x.r.o.Parallel, failing, func(id string) error {
 		return x.restore(ctx, x.resource(id))
 	})
 	if err != nil {
@@ -274,10 +282,9 @@ func (x *run) cleanUp(ctx context.Context, end Status) error {
 	if err != nil {
 		return fmt.Errorf("stack: the template of %s: %w", x.id, err)
 	}
-	wanted := func(id string) bool { return p.template.Resources[id] != nil && p.template.Exists(&p.scope, id) }
 	ids := x.ids()
-	_, err = walk(ids, backwards(ids, x.needsOf), x.r.o.Parallel, func() bool { return false }, func(id string) error {
-		err := x.tidy(ctx, x.resource(id), wanted(id))
+	_, err = walk(ids, backwards(ids, x.needsOf), x.r.o.Parallel, never, func(id string) error {
+		err := x.tidy(ctx, p, x.resource(id))
 		if _, ok := err.(*failure); ok {
 			return nil // the others are deleted nevertheless
 		}
@@ -290,9 +297,13 @@ func (x *run) cleanUp(ctx context.Context, end Status) error {
 }
 
 // tidy deletes what is left of one resource.
-func (x *run) tidy(ctx context.Context, res *Resource, wanted bool) error {
-	if !wanted {
+func (x *run) tidy(ctx context.Context, p *plan, res *Resource) error {
+	r := p.template.Resources[res.LogicalID]
+	if r == nil || !p.template.Exists(&p.scope, res.LogicalID) {
 		return x.deleteWhole(ctx, res, false)
+	}
+	if err := x.keep(ctx, res, r, p.template.Needs(&p.scope, r)); err != nil { // of an update that was rolled back
+		return err
 	}
 	if res.Before == nil && !res.New && !res.Replaced && len(res.Doomed) == 0 {
 		return nil

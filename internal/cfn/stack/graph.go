@@ -1,14 +1,16 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 )
 
-// walk visits nodes, each after those that it needs, at most so many at once. Once stop tells a reason, or a visit has
-// failed, no more are begun; it returns when those that were have ended. The ids of those that failed are in the order
-// in which they did. An error of another kind than a failure ends it at once, too, and is returned.
-func walk(nodes []string, needs func(string) []string, most int, stop func() bool, visit func(id string) error) (failed []string, err error) {
+// walk visits nodes, each after those that it needs, at most so many at once. What needs one whose visit has failed is not
+// visited, and once stop says so of those that have failed, nothing more is; it returns when the visits that were begun
+// have ended. The ids of those that failed are in the order in which they did. An error of another kind than a failure
+// ends it at once, and is returned.
+func walk(nodes []string, needs func(string) []string, most int, stop func(failed []string) bool, visit func(id string) error) (failed []string, err error) {
 	var mu sync.Mutex
 	changed := sync.NewCond(&mu)
 	waits, users := map[string]int{}, map[string][]string{}
@@ -28,56 +30,48 @@ func walk(nodes []string, needs func(string) []string, most int, stop func() boo
 			ready = append(ready, id)
 		}
 	}
-	running := 0
+	running, begun := 0, 0
 	mu.Lock()
 	defer mu.Unlock()
 	for {
-		for len(ready) > 0 && running < most && len(failed) == 0 && err == nil && !stop() {
+		for len(ready) > 0 && running < most && err == nil && !stop(failed) {
 			id := ready[0]
 			ready = ready[1:]
-			running++
+			running, begun = running+1, begun+1
 			go func() {
 				ended := visit(id)
 				mu.Lock()
 				defer mu.Unlock()
 				running--
-				_, refused := ended.(*failure)
-				switch {
-				case refused:
+				defer changed.Signal()
+				if _, refused := ended.(*failure); refused {
 					failed = append(failed, id)
-				case ended != nil:
+					return
+				}
+				if ended != nil {
 					err = ended
+					return
 				}
 				for _, user := range users[id] {
 					if waits[user]--; waits[user] == 0 {
 						ready = append(ready, user)
 					}
 				}
-				changed.Signal()
 			}()
 		}
 		if running == 0 {
+			if begun < len(nodes) && len(failed) == 0 && err == nil && !stop(nil) {
+				err = errors.New("stack: resources need each other in a circle") // none may pass for visited
+			}
 			return failed, err
 		}
 		changed.Wait()
 	}
 }
 
-// each visits nodes that do not need each other, all of them even if visits fail.
-func each(nodes []string, most int, visit func(id string) error) (failed []string, err error) {
-	var mu sync.Mutex
-	_, err = walk(nodes, func(string) []string { return nil }, most, func() bool { return false }, func(id string) error {
-		err := visit(id)
-		if _, refused := err.(*failure); refused {
-			mu.Lock()
-			failed = append(failed, id)
-			mu.Unlock()
-			return nil
-		}
-		return err
-	})
-	return failed, err
-}
+// never and failing say when a walk ends early: not at all, or once a visit has failed.
+func never([]string) bool          { return false }
+func failing(failed []string) bool { return len(failed) > 0 }
 
 // backwards turns needs around: each node after those that need it.
 func backwards(nodes []string, needs func(string) []string) func(string) []string {

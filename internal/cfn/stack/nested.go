@@ -119,7 +119,7 @@ func (x *run) awaitNested(ctx context.Context, id string, want Status) (*resourc
 	if child.Status == want {
 		return result, nil
 	}
-	verb := map[Status]string{CreateComplete: "created", UpdateComplete: "updated", DeleteComplete: "deleted"}[want]
+	verb := map[Status]string{CreateComplete: "created", UpdateComplete: "updated", UpdateRollbackComplete: "updated", DeleteComplete: "deleted"}[want]
 	return result, refusal("Embedded stack %s was not successfully %s: %s", id, verb, child.Reason)
 }
 
@@ -132,30 +132,26 @@ func (x *run) updateNested(ctx context.Context, r *resource.Request) (*resource.
 	if err != nil {
 		return nil, err
 	}
-	s, same := x.s(), errors.New("stack: nothing to change")
-	child, err := x.r.Begin(ctx, id, func(child *Stack) error {
-		if child.Now.same(*d) {
-			return same
-		}
-		switch child.Status {
-		case CreateComplete, UpdateComplete, UpdateRollbackComplete:
-		default:
+	s, same, want := x.s(), errors.New("stack: nothing to change"), UpdateComplete
+	_, err = x.r.Begin(ctx, id, func(child *Stack) error {
+		switch is := child.Now.same(*d); {
+		case is && child.Status == UpdateRollbackFailed: // it goes back to what it was with its parent
+			child.Status, want = UpdateRollbackInProgress, UpdateRollbackComplete
+		case child.Status != CreateComplete && child.Status != UpdateComplete && child.Status != UpdateRollbackComplete:
 			return refusal("Stack:%s is in %s state and can not be updated.", id, child.Status)
+		case is:
+			want = child.Status
+			return same
+		default:
+			child.Status, child.Next, child.Updated, want = UpdateInProgress, d, x.r.o.Now(), UpdateComplete
 		}
-		child.Status, child.Next, child.Who, child.Token, child.Updated = UpdateInProgress, d, s.Who, s.Token, x.r.o.Now()
+		child.Who, child.Token = s.Who, s.Token
 		return nil
 	})
-	switch {
-	case errors.Is(err, same):
-		child, err = x.r.Stack(ctx, r.Account, r.Region, id)
-		if err != nil {
-			return nil, err
-		}
-		return x.awaitNested(ctx, id, child.Status)
-	case err != nil:
+	if err != nil && !errors.Is(err, same) {
 		return nil, err
 	}
-	return x.awaitNested(ctx, child.ID, UpdateComplete)
+	return x.awaitNested(ctx, id, want)
 }
 
 func (x *run) deleteNested(ctx context.Context, r *resource.Request) error {

@@ -83,8 +83,6 @@ func New(ctx context.Context, o Options) (*Runner, error) {
 			r.o.Logger.Error("a stack cannot be read", "err", err)
 		case s.Status.busy():
 			busy = append(busy, s)
-		case r.old(s):
-			return r.prune(ctx, s)
 		}
 		return nil
 	})
@@ -99,6 +97,7 @@ func New(ctx context.Context, o Options) (*Runner, error) {
 	for _, start := range starts {
 		start()
 	}
+	r.wg.Go(r.forgetting)
 	return r, nil
 }
 
@@ -107,24 +106,6 @@ func (r *Runner) Close() error {
 	r.cancel()
 	r.wg.Wait()
 	return nil
-}
-
-// keepDeleted is how long a deleted stack can be described.
-const keepDeleted = 90 * 24 * time.Hour
-
-func (r *Runner) old(s *Stack) bool {
-	return s.Status == DeleteComplete && r.o.Now().Sub(s.Deleted) > keepDeleted
-}
-
-// prune forgets a deleted stack.
-func (r *Runner) prune(ctx context.Context, s *Stack) error {
-	if err := r.DropChangeSets(ctx, s.ID, func(*ChangeSet) bool { return true }); err != nil {
-		return err
-	}
-	_, err := r.store.Commit(ctx, store.Txn{Do: []store.Op{
-		{Key: stackKey(s.ID)}, {Key: resourceKey(s.ID, ""), Prefix: true}, {Key: "cf/e/" + uuidOf(s.ID) + "/", Prefix: true},
-	}})
-	return err
 }
 
 // Create keeps a new stack and starts what its status says: CreateInProgress, or ReviewInProgress for nothing. It fails

@@ -49,7 +49,11 @@ func (x *run) doMake(ctx context.Context, p *plan, res *Resource, again bool) er
 		target.PhysicalID = physicalID
 		return x.commit(ctx, write{resource: res})
 	}
-	out, err := x.typeOf(target.Type).Create(ctx, req)
+	t := x.typeOf(target.Type)
+	if t == nil {
+		return x.fail(ctx, res, unknown(target.Type))
+	}
+	out, err := t.Create(ctx, req)
 	if ctx.Err() != nil {
 		return ctx.Err() // what came of it is found out again
 	}
@@ -134,6 +138,11 @@ func handlerCode(e *awsapi.Error) string {
 	return "InvalidRequest"
 }
 
+// unknown is the failure of a resource whose type another version of furl knew.
+func unknown(name string) error {
+	return refusal("this version of furl does not know the type %s", name)
+}
+
 // change changes a resource in place.
 func (x *run) change(ctx context.Context, p *plan, res *Resource, target *Generation) error {
 	target.Suffix, target.PhysicalID, target.Ref, target.Attributes = res.Now.Suffix, res.Now.PhysicalID, res.Now.Ref, res.Now.Attributes
@@ -166,6 +175,9 @@ func (x *run) doChange(ctx context.Context, p *plan, res *Resource, again bool) 
 // apply has the type change a resource from one generation to another.
 func (x *run) apply(ctx context.Context, res *Resource, to, from *Generation, again bool) error {
 	t := x.typeOf(to.Type)
+	if t == nil {
+		return unknown(to.Type)
+	}
 	if t.Update == nil { // a change of nothing but its tags
 		return nil
 	}

@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,6 +113,31 @@ func TestTimeout(t *testing.T) {
 		s := w.create("s", chain, func(s *stack.Stack) { s.Timeout = 30 })
 		w.is(s, stack.RollbackComplete)
 		w.same("calls", w.cloud.log(), []string{"create A", "create B", "delete B", "delete A"})
+	})
+}
+
+func TestForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		gone, stays := w.create("gone", `{"Resources":{"X":{"Type":"Test::Thing","Properties":{"Name":"x"}}}}`), w.create("stays", chain)
+		w.is(w.update(stays.ID, chain[:strings.Index(chain, `,
+  "C"`)]+"}}"), stack.UpdateComplete)
+		w.is(w.delete(gone.ID), stack.DeleteComplete)
+		time.Sleep(89 * 24 * time.Hour)
+		if w.resource(stays.ID, "C") == nil || len(w.events(stays.ID)) == 0 || w.stack(gone.ID) == nil {
+			t.Error("something is forgotten too early")
+		}
+		w.is(w.update(stays.ID, chain), stack.UpdateComplete)
+		young := len(w.events(stays.ID))
+		time.Sleep(3 * 24 * time.Hour)
+		if _, err := w.runner.Stack(t.Context(), account, region, gone.ID); !errors.Is(err, stack.ErrNoStack) {
+			t.Errorf("the deleted stack: %v", err)
+		}
+		if n := len(w.events(stays.ID)); n == 0 || n >= young {
+			t.Errorf("%d events of %d are left", n, young)
+		}
+		w.is(w.delete(stays.ID), stack.DeleteComplete)
+		w.same("there", w.cloud.ids(), nil)
 	})
 }
 
