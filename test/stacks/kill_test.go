@@ -1,6 +1,7 @@
 package stacks_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -26,6 +27,8 @@ type site struct {
 	server       *measure.Furl
 	cfn          *cfn.Client
 	ssm          *ssm.Client
+	// midway is how many kills met an operation under way.
+	midway int
 }
 
 // start starts the server on the data there is.
@@ -54,12 +57,28 @@ func (s *site) start() {
 	}
 }
 
-// killed kills the server once so many of the stack's resources have a status, and starts another.
-func (s *site) killed(id, status string, most int) {
+// killed kills the server once so many of the stack's resources have reached a status since a request began the
+// operation, and starts another server. The request may not have been answered by then.
+func (s *site) killed(name, status string, most int, request func() error) {
 	s.t.Helper()
-	err := s.server.Until(s.t.Context(), func() bool { return s.count(id, status) >= most || !strings.HasSuffix(s.status(id), "_IN_PROGRESS") })
+	before, ended := s.count(name, status), make(chan error, 1)
+	go func() { ended <- request() }()
+	answered := false
+	err := s.server.Until(s.t.Context(), func() bool {
+		select {
+		case err := <-ended:
+			if answered = true; err != nil {
+				s.t.Fatal(err)
+			}
+		default:
+		}
+		return answered || s.count(name, status)-before >= most
+	})
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if strings.HasSuffix(s.status(name), "_IN_PROGRESS") {
+		s.midway++
 	}
 	if err := syscall.Kill(-s.server.PID(), syscall.SIGKILL); err != nil {
 		s.t.Fatal(err)
@@ -83,25 +102,42 @@ func (s *site) until(id, want string) {
 	}
 }
 
-func (s *site) status(id string) string {
+// status is that of a stack, empty where there is none.
+func (s *site) status(name string) string {
 	s.t.Helper()
-	out, err := s.cfn.DescribeStacks(s.t.Context(), &cfn.DescribeStacksInput{StackName: &id})
+	out, err := s.cfn.DescribeStacks(s.t.Context(), &cfn.DescribeStacksInput{StackName: &name})
+	if e, ok := errors.AsType[*awsapi.Error](err); ok && strings.HasSuffix(e.Message, "does not exist") {
+		return ""
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return string(out.Stacks[0].StackStatus)
 }
 
-// count is how many of the stack's resources have a status.
-func (s *site) count(id, status string) int {
+// id is the id of a stack, by which it is there when it was deleted.
+func (s *site) id(name string) string {
 	s.t.Helper()
-	out, err := s.cfn.DescribeStackResources(s.t.Context(), &cfn.DescribeStackResourcesInput{StackName: &id})
+	out, err := s.cfn.DescribeStacks(s.t.Context(), &cfn.DescribeStacksInput{StackName: &name})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return *out.Stacks[0].StackId
+}
+
+// count is how often resources of the stack have come to a status, as its last events say.
+func (s *site) count(name, status string) int {
+	s.t.Helper()
+	out, err := s.cfn.DescribeStackEvents(s.t.Context(), &cfn.DescribeStackEventsInput{StackName: name})
+	if e, ok := errors.AsType[*awsapi.Error](err); ok && strings.HasSuffix(e.Message, "does not exist") {
+		return 0
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	n := 0
-	for _, r := range out.StackResources {
-		if string(r.ResourceStatus) == status {
+	for _, e := range out.StackEvents {
+		if string(*e.ResourceStatus) == status && *e.ResourceType != "AWS::CloudFormation::Stack" {
 			n++
 		}
 	}
@@ -134,7 +170,8 @@ const size = 30
 
 // template is a stack of parameters, each of which has the name of one before it. A round changes the value of the first
 // and the names of every fifth, which replaces them.
-func template(round int) string {
+// With a taken name, one more that needs the last has it.
+func template(round int, taken string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Resources:\n  P0: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: round %d}}\n", round)
 	for i := 1; i < size; i++ {
@@ -144,11 +181,14 @@ func template(round int) string {
 		}
 		fmt.Fprintf(&b, "  P%d: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Ref P%d%s}}\n", i, (i-1)/3, name)
 	}
+	if taken != "" {
+		fmt.Fprintf(&b, "  Last: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Ref P%d, Name: %s}}\n", size-1, taken)
+	}
 	return b.String()
 }
 
-// TestKilled kills a server while it makes, changes and deletes a stack: the next goes on, and there is nothing twice
-// and nothing left.
+// TestKilled kills a server while it makes, changes, rolls back and deletes a stack: the next goes on, and there is
+// nothing twice and nothing left.
 func TestKilled(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "furl")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "furl/cmd/furl").CombinedOutput(); err != nil {
@@ -157,26 +197,45 @@ func TestKilled(t *testing.T) {
 	s := &site{t: t, binary: binary, data: filepath.Join(t.TempDir(), "data")}
 	s.start()
 	defer func() { s.server.Stop() }()
+	ctx := t.Context()
+	create := func(name, body string) func() error {
+		return func() error {
+			_, err := s.cfn.CreateStack(ctx, &cfn.CreateStackInput{StackName: name, TemplateBody: &body})
+			return err
+		}
+	}
+	if _, err := s.ssm.PutParameter(ctx, &ssm.PutParameterRequest{Name: "taken", Value: "v", Type: new(ssm.ParameterTypeString)}); err != nil {
+		t.Fatal(err)
+	}
+	update := func(body string) func() error {
+		return func() error {
+			_, err := s.cfn.UpdateStack(ctx, &cfn.UpdateStackInput{StackName: "s", TemplateBody: &body})
+			return err
+		}
+	}
 	for _, at := range []int{1, 8, 20} {
-		made, err := s.cfn.CreateStack(t.Context(), &cfn.CreateStackInput{StackName: "s", TemplateBody: new(template(0))})
-		if err != nil {
-			t.Fatal(err)
-		}
-		id := *made.StackId
-		s.killed(id, "CREATE_COMPLETE", at)
+		s.killed("s", "CREATE_COMPLETE", at, create("s", template(0, "")))
+		id := s.id("s")
 		s.until(id, "CREATE_COMPLETE")
-		s.parameters(size)
-		if _, err := s.cfn.UpdateStack(t.Context(), &cfn.UpdateStackInput{StackName: "s", TemplateBody: new(template(1))}); err != nil {
-			t.Fatal(err)
-		}
-		s.killed(id, "UPDATE_COMPLETE", at/4+1)
+		s.parameters(1 + size)
+		s.killed(id, "UPDATE_COMPLETE", at/4+1, update(template(1, "")))
 		s.until(id, "UPDATE_COMPLETE")
-		s.parameters(size)
-		if err := s.cfn.DeleteStack(t.Context(), &cfn.DeleteStackInput{StackName: id}); err != nil {
-			t.Fatal(err)
+		s.parameters(1 + size)
+		s.killed(id, "DELETE_COMPLETE", at/8+1, update(template(2, "taken"))) // rolled back: the replacements are deleted
+		s.until(id, "UPDATE_ROLLBACK_COMPLETE")
+		s.parameters(1 + size)
+		s.killed("r", "DELETE_COMPLETE", at, create("r", template(3, "taken"))) // the same of one that is made
+		s.until(s.id("r"), "ROLLBACK_COMPLETE")
+		s.parameters(1 + size)
+		for name, at := range map[string]int{"r": 1, id: at} {
+			one := s.id(name)
+			s.killed(one, "DELETE_COMPLETE", at, func() error { return s.cfn.DeleteStack(ctx, &cfn.DeleteStackInput{StackName: one}) })
+			s.until(one, "DELETE_COMPLETE")
 		}
-		s.killed(id, "DELETE_COMPLETE", at)
-		s.until(id, "DELETE_COMPLETE")
-		s.parameters(0)
+		s.parameters(1)
+	}
+	t.Logf("%d kills met an operation under way", s.midway)
+	if s.midway < 4 {
+		t.Error("hardly any kill met an operation under way")
 	}
 }
