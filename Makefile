@@ -11,7 +11,7 @@ SAMCLI := .venv/samcli/.installed
 APPS := .venv/apps
 CDK := .venv/cdk
 FUZZTIME ?= 10s
-TESTTIMEOUT ?= 14m
+TESTTIMEOUT ?= 30m
 CROSS := linux/arm64 darwin/arm64 darwin/amd64
 .PHONY: help build run clients apps cdk browser generate check-generated lint unit test fuzz bench bench-cold bench-scale bench-stacks bench-micro conformance terraform vuln sam samcli cross clean
 

@@ -101,14 +101,13 @@ func (r *remote) current() (*link, error) {
 	if r.closed {
 		return nil, ErrClosed
 	}
-	select {
-	case <-r.link.done:
+	if r.link.isLost() {
+		<-r.link.done // what it had started has been told its end before that
 		l, err := r.connect()
 		if err != nil {
 			return nil, err
 		}
 		r.link = l
-	default:
 	}
 	return r.link, nil
 }
@@ -176,6 +175,13 @@ func (l *link) start(what Command, files []*os.File, gone func()) (*Program, err
 		return nil, fmt.Errorf("start %s: %s", what.Path, n.Error)
 	}
 	return c, nil
+}
+
+// isLost reports whether the supervisor takes no more orders.
+func (l *link) isLost() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost
 }
 
 func (l *link) forget(c *Program) {
