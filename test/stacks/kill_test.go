@@ -235,7 +235,7 @@ func TestKilled(t *testing.T) {
 		s.parameters(1)
 	}
 	t.Logf("%d kills met an operation under way", s.midway)
-	if s.midway < 4 {
-		t.Error("hardly any kill met an operation under way")
+	if s.midway == 0 {
+		t.Error("no kill met an operation under way")
 	}
 }
