@@ -34,13 +34,14 @@ func newRootCommand(a *app) *cobra.Command {
 		Use:   "furl COMMAND",
 		Short: "AWS Lambda function URLs on your own machine",
 		Long: `furl serves functions at addresses of their own, as AWS Lambda does with function
-URLs, and answers the AWS API that manages them: Lambda, IAM, STS and
-CloudWatch Logs.
+URLs, and answers the AWS APIs that manage them: Lambda, IAM, STS, CloudFormation,
+CloudWatch Logs, and S3 and Parameter Store for what is deployed.
 
 Exit codes: 0 when it worked, 1 when it did not, 2 for wrong usage.`,
 		Example: `  furl up examples/hello          serve a function at a URL of its own, in one step
   furl serve                      run a server
   eval "$(furl env)"              lead the AWS CLI and SDKs to it
+  furl deploy template.yaml       make a stack of a CloudFormation or SAM template
   furl explain URL --as alice     why alice may call a URL, or why not`,
 		Version:           readVersion().Version,
 		Args:              cobra.ArbitraryArgs,
