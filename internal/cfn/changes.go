@@ -1,11 +1,13 @@
 package cfn
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"furl/internal/cfn/resource"
+	"furl/internal/cfn/stack"
 	"furl/internal/template"
 )
 
@@ -42,7 +44,9 @@ type differ struct {
 	before, after side
 	present       map[string]present
 	// tags says that the stack's own tags change, which resources with tags have too.
-	tags    bool
+	tags bool
+	// retyped are the resources that would be of another type.
+	retyped []string
 	fates   map[string]fate
 	pending map[string]bool // resources that are being looked at
 	causes  causes
@@ -58,6 +62,11 @@ func (d *differ) run() ([]Change, error) {
 		if err := d.visit(id); err != nil {
 			return nil, err
 		}
+	}
+	if len(d.retyped) > 0 {
+		slices.Sort(d.retyped)
+		return nil, invalid("Update of resource type is not permitted. The new template modifies resource type of the following resources: [%s]",
+			strings.Join(d.retyped, ", "))
 	}
 	for _, id := range slices.Sorted(maps.Keys(d.present)) {
 		if r := d.after.template.Resources[id]; r == nil || !d.wanted(r) {
@@ -121,6 +130,9 @@ func (d *differ) visit(id string) error {
 		}
 	}
 	p, there := d.present[id]
+	if there && p.Type != r.Type {
+		d.retyped = append(d.retyped, id)
+	}
 	if !there {
 		d.fates[id] = added
 		d.note(ResourceChange{Action: new(ChangeActionAdd), LogicalResourceId: &id, ResourceType: &r.Type})
@@ -242,6 +254,36 @@ func (d *differ) attributeDetails(r, before *template.Resource) []ResourceChange
 		}
 	}
 	return details
+}
+
+// outputs reports whether what the stack puts out is not what it was, as far as that can be told.
+func (d *differ) outputs(before []stack.Output) bool {
+	known := map[string]stack.Output{}
+	for _, o := range before {
+		known[o.Key] = o
+	}
+	n := 0
+	for key, o := range d.after.template.Outputs {
+		if o.Condition != "" && !d.after.scope.Conditions[o.Condition] {
+			continue
+		}
+		n++
+		was, there := known[key]
+		if !there || was.Description != o.Description || !d.gives(o.Value, was.Value) || !d.gives(o.Export, was.Export) {
+			return true
+		}
+	}
+	return n != len(before)
+}
+
+// gives reports whether an expression has a value, in the form that outputs have.
+func (d *differ) gives(expression any, text string) bool {
+	if expression == nil {
+		return text == ""
+	}
+	v, err := d.after.template.Resolve(&d.after.scope, expression)
+	now := fmt.Sprint(v)
+	return err == nil && (now == text || strings.Contains(now, unknown))
 }
 
 // remove notes that a resource goes.

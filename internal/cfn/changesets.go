@@ -42,6 +42,9 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *CreateChangeSetInput)
 	if in.OnStackFailure != nil {
 		c.OnFailure = string(*in.OnStackFailure)
 	}
+	if c.OnFailure == string(OnStackFailureDelete) && !c.Creates {
+		return nil, invalid("OnStackFailure can be DELETE only for a change set that creates a stack")
+	}
 	if err := s.fill(ctx, c, st, in); err != nil {
 		return nil, err
 	}
@@ -53,6 +56,7 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *CreateChangeSetInput)
 			return nil, err
 		}
 	}
+	c.Operation = st.Operation
 	if err := s.runner.SaveChangeSet(ctx, c, before != nil); err != nil {
 		if errors.Is(err, store.ErrConflict) {
 			return nil, AlreadyExistsException("ChangeSet %s already exists", in.ChangeSetName)
@@ -85,6 +89,8 @@ func (s *Service) changed(ctx context.Context, in *CreateChangeSetInput) (*stack
 		return st, updatable(st)
 	case gone && stack.IsID(in.StackName):
 		return nil, invalid("Stack [%s] does not exist", in.StackName)
+	case gone && checkName(in.StackName) != nil:
+		return nil, checkName(in.StackName)
 	case gone:
 		return &stack.Stack{
 			ID: s.stackID(ctx, in.StackName), Name: in.StackName, Account: account(ctx), Region: s.region,
@@ -258,11 +264,20 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *ExecuteChangeSetInpu
 	if err := json.Unmarshal(c.Changes, &changes); err != nil {
 		return nil, fmt.Errorf("cfn: change set %s: %w", c.ID, err)
 	}
+	if c.Operation != st.Operation {
+		return nil, stale(c)
+	}
 	if c.Creates {
 		err = s.executeCreation(ctx, c, st, in)
 	} else if err = permitted(st.Policy, changes); err == nil {
-		_, err = s.beginUpdate(ctx, st, &c.Definition, c.RoleARN, value(in.ClientRequestToken), func(now *stack.Stack) {
-			now.ChangeSetID, now.DisableRollback = c.ID, value(in.DisableRollback)
+		_, err = s.beginUpdate(ctx, st, &c.Definition, c.RoleARN, value(in.ClientRequestToken), func(now *stack.Stack) error {
+			if now.Operation != c.Operation+1 {
+				return stale(c)
+			}
+			now.ChangeSetID = c.ID
+			now.RetainExceptOnCreate = value(in.RetainExceptOnCreate)
+			now.DisableRollback = value(in.DisableRollback) || c.OnFailure == string(OnStackFailureDoNothing)
+			return nil
 		})
 	}
 	if err != nil {
@@ -279,6 +294,11 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *ExecuteChangeSetInpu
 	return &ExecuteChangeSetOutput{}, nil
 }
 
+// stale refuses a change set that was made of a stack which has changed since.
+func stale(c *stack.ChangeSet) error {
+	return InvalidChangeSetStatusException("ChangeSet [%s] cannot be executed in its current execution status of [%s]", c.ID, ExecutionStatusObsolete)
+}
+
 func (s *Service) executeCreation(ctx context.Context, c *stack.ChangeSet, st *stack.Stack, in *ExecuteChangeSetInput) error {
 	who, err := s.who(ctx, c.RoleARN, st.ID)
 	if err != nil {
@@ -289,7 +309,7 @@ func (s *Service) executeCreation(ctx context.Context, c *stack.ChangeSet, st *s
 			return InvalidChangeSetStatusException("ChangeSet [%s] cannot be executed in its current status of [%s]", c.ID, c.Status)
 		}
 		now.Status, now.Now, now.Who, now.Token, now.ChangeSetID, now.RoleARN = stack.CreateInProgress, c.Definition, who, value(in.ClientRequestToken), c.ID, c.RoleARN
-		now.OnFailure = c.OnFailure
+		now.OnFailure, now.RetainExceptOnCreate = c.OnFailure, value(in.RetainExceptOnCreate)
 		if value(in.DisableRollback) {
 			now.OnFailure = string(OnStackFailureDoNothing)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"furl/internal/arn"
@@ -26,6 +27,28 @@ type wanted struct {
 	previous *stack.Definition
 	// expands says that transforms need no capability: a change set shows what they do.
 	expands bool
+	// found are the values that SSM parameters had, by their names; nil: they are read.
+	found map[string]string
+}
+
+// maxName is the greatest length of a stack's name.
+const maxName = 128
+
+// stackName is what the names of stacks look like.
+var stackName = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]*$`)
+
+// checkName refuses a name that no stack can have. The model says it of change sets' requests only.
+func checkName(name string) error {
+	var constraint string
+	switch {
+	case !stackName.MatchString(name):
+		constraint = "Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
+	case len(name) > maxName:
+		constraint = fmt.Sprintf("Member must have length less than or equal to %d", maxName)
+	default:
+		return nil
+	}
+	return invalid("1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: %s", name, constraint)
 }
 
 // define makes the definition of what a request wants, and reads it.
@@ -56,7 +79,7 @@ func (s *Service) define(ctx context.Context, w wanted) (*stack.Definition, *def
 		return nil, nil, err
 	}
 	needed, _ := d.capabilities()
-	if len(d.transforms) > 0 && !w.expands && slices.ContainsFunc(d.transforms, func(t string) bool { return t == serverless }) {
+	if len(d.transforms) > 0 && !w.expands {
 		needed = append(needed, CapabilityCapabilityAutoExpand)
 	}
 	if err := acknowledged(needed, w.capabilities); err != nil {
@@ -78,7 +101,12 @@ func (s *Service) evaluate(ctx context.Context, d *definition, w wanted) error {
 	if err != nil {
 		return err
 	}
-	bound, err := template.Bind(parameters, given, func(name string) (string, error) { return s.parameter(ctx, name) })
+	bound, err := template.Bind(parameters, given, func(name string) (string, error) {
+		if w.found != nil {
+			return w.found[name], nil
+		}
+		return s.parameter(ctx, name)
+	})
 	if err != nil {
 		return templateError(err)
 	}

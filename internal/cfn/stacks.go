@@ -1,6 +1,7 @@
 package cfn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -61,12 +62,16 @@ func (s *Service) CreateStack(ctx context.Context, in *CreateStackInput) (*Creat
 	if in.OnFailure != nil && in.DisableRollback != nil {
 		return nil, invalid("You can specify either DisableRollback or OnFailure, but not both.")
 	}
-	if before, err := s.runner.Stack(ctx, account(ctx), s.region, in.StackName); err == nil {
-		if t := value(in.ClientRequestToken); t != "" && before.Token == t {
-			return &CreateStackOutput{StackId: &before.ID}, nil
-		}
+	if err := checkName(in.StackName); err != nil {
+		return nil, err
+	}
+	before, err := s.runner.Stack(ctx, account(ctx), s.region, in.StackName)
+	switch {
+	case err == nil && value(in.ClientRequestToken) != "" && before.Token == *in.ClientRequestToken && before.Operation == 1:
+		return &CreateStackOutput{StackId: &before.ID}, nil
+	case err == nil:
 		return nil, AlreadyExistsException("Stack [%s] already exists", in.StackName)
-	} else if !errors.Is(err, stack.ErrNoStack) {
+	case !errors.Is(err, stack.ErrNoStack):
 		return nil, err
 	}
 	id := s.stackID(ctx, in.StackName)
@@ -88,7 +93,7 @@ func (s *Service) CreateStack(ctx context.Context, in *CreateStackInput) (*Creat
 	st := &stack.Stack{
 		ID: id, Name: in.StackName, Account: account(ctx), Region: s.region, Status: stack.CreateInProgress, Created: s.now(), Now: *d,
 		Policy: policy, Protected: value(in.EnableTerminationProtection), OnFailure: onFailure(in.OnFailure, in.DisableRollback),
-		Timeout: value(in.TimeoutInMinutes), RoleARN: value(in.RoleARN), Who: who, Token: value(in.ClientRequestToken),
+		RetainExceptOnCreate: value(in.RetainExceptOnCreate), Timeout: value(in.TimeoutInMinutes), RoleARN: value(in.RoleARN), Who: who, Token: value(in.ClientRequestToken),
 	}
 	err = s.runner.Create(ctx, st)
 	if errors.Is(err, stack.ErrExists) {
@@ -125,10 +130,8 @@ func (s *Service) UpdateStack(ctx context.Context, in *UpdateStackInput) (*Updat
 	if err != nil {
 		return nil, err
 	}
-	if t := value(in.ClientRequestToken); t != "" && st.Token == t {
-		return &UpdateStackOutput{StackId: &st.ID}, nil
-	}
-	if err := updatable(st); err != nil {
+	again := value(in.ClientRequestToken) != "" && st.Token == *in.ClientRequestToken
+	if err := updatable(st); err != nil && !again {
 		return nil, err
 	}
 	w := wanted{
@@ -145,6 +148,9 @@ func (s *Service) UpdateStack(ctx context.Context, in *UpdateStackInput) (*Updat
 	d, after, err := s.define(ctx, w)
 	if err != nil {
 		return nil, refused(err)
+	}
+	if again {
+		return s.repeated(st, d)
 	}
 	changes, something, err := s.compare(ctx, st, d, after)
 	if err != nil {
@@ -167,21 +173,43 @@ func (s *Service) UpdateStack(ctx context.Context, in *UpdateStackInput) (*Updat
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.beginUpdate(ctx, st, d, value(in.RoleARN), value(in.ClientRequestToken), func(now *stack.Stack) {
-		now.DisableRollback = value(in.DisableRollback)
+	_, err = s.beginUpdate(ctx, st, d, value(in.RoleARN), value(in.ClientRequestToken), func(now *stack.Stack) error {
+		now.DisableRollback, now.RetainExceptOnCreate = value(in.DisableRollback), value(in.RetainExceptOnCreate)
 		if policy != "" {
 			now.Policy = policy
 		}
+		return nil
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := s.obsolete(ctx, st.ID); err != nil {
 		return nil, err
 	}
 	s.settle(ctx, st.ID)
 	return &UpdateStackOutput{StackId: &st.ID}, nil
 }
 
+// repeated answers a request with the token of the stack's last operation: the same request once more has begun what it
+// wants already, another one must not be taken for it.
+func (s *Service) repeated(st *stack.Stack, d *stack.Definition) (*UpdateStackOutput, error) {
+	is := &st.Now
+	if st.Next != nil {
+		is = st.Next
+	}
+	if is.Template() != d.Template() || !slices.Equal(is.Parameters, d.Parameters) || !maps.Equal(is.Tags, d.Tags) {
+		return nil, TokenAlreadyExistsException("Token %s was used for another operation of stack [%s]", st.Token, st.Name)
+	}
+	return &UpdateStackOutput{StackId: &st.ID}, nil
+}
+
+// obsolete deletes the change sets that were made of a stack before it changed.
+func (s *Service) obsolete(ctx context.Context, id string) error {
+	return s.runner.DropChangeSets(ctx, id, func(c *stack.ChangeSet) bool { return c.Execution != string(ExecutionStatusExecuteComplete) })
+}
+
 // beginUpdate begins to make a stack what a definition says.
-func (s *Service) beginUpdate(ctx context.Context, st *stack.Stack, d *stack.Definition, role, token string, change func(*stack.Stack)) (*stack.Stack, error) {
+func (s *Service) beginUpdate(ctx context.Context, st *stack.Stack, d *stack.Definition, role, token string, change func(*stack.Stack) error) (*stack.Stack, error) {
 	if role == "" {
 		role = st.RoleARN
 	}
@@ -195,8 +223,7 @@ func (s *Service) beginUpdate(ctx context.Context, st *stack.Stack, d *stack.Def
 		}
 		now.Status, now.Next, now.Who, now.Token, now.RoleARN, now.Updated = stack.UpdateInProgress, d, who, token, role, s.now()
 		now.DisableRollback = false
-		change(now)
-		return nil
+		return change(now)
 	})
 }
 
@@ -256,7 +283,7 @@ func (s *Service) compare(ctx context.Context, st *stack.Stack, next *stack.Defi
 	if changes, err = d.run(); err != nil {
 		return nil, false, templateError(err)
 	}
-	something = len(changes) > 0 || d.tags || before == nil || st.Status == stack.UpdateFailed ||
+	something = len(changes) > 0 || d.tags || d.outputs(st.Outputs) || before == nil || st.Status == stack.UpdateFailed ||
 		!slices.Equal(st.Now.NotificationARNs, next.NotificationARNs) || !equal(before.doc["Outputs"], after.doc["Outputs"]) ||
 		after.doc["Outputs"] != nil && len(d.changedParameters()) > 0
 	return changes, something, nil
@@ -269,8 +296,9 @@ func (s *Service) again(ctx context.Context, st *stack.Stack) (*definition, erro
 		return nil, err
 	}
 	d.transforms = nil // they were carried out
-	w := wanted{name: st.Name, id: st.ID, notifications: st.Now.NotificationARNs, previous: &st.Now}
+	w := wanted{name: st.Name, id: st.ID, notifications: st.Now.NotificationARNs, previous: &st.Now, found: map[string]string{}}
 	for _, p := range st.Now.Parameters {
+		w.found[p.Value] = p.Resolved // its name may have another value by now, or none
 		w.parameters = append(w.parameters, Parameter{ParameterKey: &p.Key, ParameterValue: &p.Value})
 	}
 	return d, s.evaluate(ctx, d, w)
@@ -370,7 +398,7 @@ func (s *Service) RollbackStack(ctx context.Context, in *RollbackStackInput) (*R
 		return nil, err
 	}
 	if st.Status == stack.CreateFailed {
-		who, err := s.who(ctx, value(in.RoleARN), st.ID)
+		who, err := s.who(ctx, cmp.Or(value(in.RoleARN), st.RoleARN), st.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -379,6 +407,7 @@ func (s *Service) RollbackStack(ctx context.Context, in *RollbackStackInput) (*R
 				return invalid("Stack:%s is in %s state and can not be rolled back.", now.ID, now.Status)
 			}
 			now.Status, now.Who, now.Token = stack.RollbackInProgress, who, value(in.ClientRequestToken)
+			now.RetainExceptOnCreate = value(in.RetainExceptOnCreate)
 			return nil
 		})
 		return &RollbackStackOutput{StackId: &st.ID}, err

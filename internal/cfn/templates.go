@@ -97,8 +97,8 @@ func unexpanded(doc map[string]any) (*template.Template, error) {
 // needs are the capabilities that a template needs, and why.
 func needs(d *definition) ([]Capability, *string) {
 	needed, types := d.capabilities()
-	if slices.Contains(d.transforms, serverless) {
-		needed, types = append(needed, CapabilityCapabilityAutoExpand), append(types, serverless)
+	if len(d.transforms) > 0 {
+		needed, types = append(needed, CapabilityCapabilityAutoExpand), append(types, d.transforms...)
 	}
 	if len(needed) == 0 {
 		return nil, nil

@@ -45,6 +45,8 @@ def run(s):
     s.no("GetTemplateSummary", "StackSetNotFoundException", StackSetName="none")
     s.ok("CreateStack", StackName="one", TemplateBody=one)
     s.no("CreateStack", "AlreadyExistsException", StackName="one", TemplateBody=one)
+    for name in ("", "a/b", "my_stack", "1a", "x" * 129, "arn:aws:cloudformation:us-east-1:000000000000:stack/x/0"):
+        s.no("CreateStack", "ValidationError", StackName=name, TemplateBody=one)
     s.no("CreateStack", "InsufficientCapabilitiesException", StackName="roles", TemplateBody=body({"R": role()}))
     status(s, "one", "CREATE_COMPLETE")
     s.ok("DescribeStacks", StackName="one")
@@ -58,7 +60,8 @@ def run(s):
     s.ok("ListExports")
     s.ok("DescribeAccountLimits")
 
-    s.ok("UpdateStack", StackName="one", TemplateBody=two)
+    s.ok("UpdateStack", StackName="one", TemplateBody=two, ClientRequestToken="t")
+    s.no("UpdateStack", "TokenAlreadyExistsException", StackName="one", TemplateBody=one, ClientRequestToken="t")
     status(s, "one", "UPDATE_COMPLETE")
     s.no("UpdateStack", "InsufficientCapabilitiesException", StackName="one", TemplateBody=body({"R": role()}))
     change_sets(s, one)

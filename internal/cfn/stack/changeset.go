@@ -17,15 +17,17 @@ type ChangeSet struct {
 	Name    string `json:"name"`
 	StackID string `json:"stackId"`
 	// Creates says that the stack is made by it.
-	Creates     bool      `json:"creates,omitempty"`
-	Status      string    `json:"status"`
-	Execution   string    `json:"execution"`
-	Reason      string    `json:"reason,omitempty"`
-	Description string    `json:"description,omitempty"`
-	Created     time.Time `json:"created"`
-	Token       string    `json:"token,omitempty"`
-	RoleARN     string    `json:"role,omitempty"`
-	OnFailure   string    `json:"onFailure,omitempty"`
+	Creates     bool   `json:"creates,omitempty"`
+	Status      string `json:"status"`
+	Execution   string `json:"execution"`
+	Reason      string `json:"reason,omitempty"`
+	Description string `json:"description,omitempty"`
+	// Operation is the stack's last one when the change set was made: after another it says nothing of the stack any more.
+	Operation int       `json:"operation,omitempty"`
+	Created   time.Time `json:"created"`
+	Token     string    `json:"token,omitempty"`
+	RoleARN   string    `json:"role,omitempty"`
+	OnFailure string    `json:"onFailure,omitempty"`
 	// Definition is what the stack is to become, Changes what package cfn found.
 	Definition Definition      `json:"definition"`
 	Changes    json.RawMessage `json:"changes,omitempty"`

@@ -115,10 +115,10 @@ func (x *run) deleteWhole(ctx context.Context, res *Resource, leave bool) error 
 
 // retained reports whether the template has the resource stay.
 func (x *run) retained(res *Resource) bool {
-	switch res.DeletionPolicy {
-	case "Retain":
+	switch policy := res.DeletionPolicy; {
+	case policy == "Retain" && !x.s().RetainExceptOnCreate:
 		return true
-	case "RetainExceptOnCreate":
+	case policy == "Retain", policy == "RetainExceptOnCreate":
 		return x.s().Status != RollbackInProgress && !res.New
 	}
 	return false

@@ -81,6 +81,8 @@ type Stack struct {
 	OnFailure string `json:"onFailure,omitempty"`
 	// DisableRollback leaves an update that failed as it is.
 	DisableRollback bool `json:"disableRollback,omitempty"`
+	// RetainExceptOnCreate has a rollback delete what the operation made, also where its DeletionPolicy is Retain.
+	RetainExceptOnCreate bool `json:"retainExceptOnCreate,omitempty"`
 	// Timeout is how many minutes the making of the stack may take; 0: any.
 	Timeout int `json:"timeout,omitempty"`
 
